@@ -1,0 +1,40 @@
+// Length-prefixed frames over a byte stream: {u32 little-endian payload length, u8 kind, payload}.
+// Pure and incremental: bytes in, a frame or a reason out; a length is checked before anything is
+// done with it. Handshake and control frames carry protobuf (kind kMessage); exec channels carry
+// the others (guest.proto).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/status.h"
+
+namespace capsem::wire {
+
+enum class FrameKind : uint8_t {
+  kMessage = 0,
+  kExecStart = 1,
+  kExecStdin = 2,
+  kExecStdinEof = 3,
+  kExecStarted = 4,
+  kExecStdout = 5,
+  kExecStderr = 6,
+  kExecExit = 7,
+};
+inline constexpr size_t kFrameHeader = 5;
+
+struct Frame {
+  FrameKind kind;
+  std::string_view payload;  // into the bytes that were parsed
+  size_t size;               // of header and payload: what to drop from the front
+};
+
+// The first frame of `bytes`; nullopt when it is not whole yet. InvalidArgument: a payload over
+// `max_payload`, or an unknown kind; the stream cannot be read any further then.
+StatusOr<std::optional<Frame>> ParseFrame(std::string_view bytes, size_t max_payload);
+void AppendFrame(std::string& out, FrameKind kind, std::string_view payload);
+std::string EncodeFrame(FrameKind kind, std::string_view payload);
+
+}  // namespace capsem::wire

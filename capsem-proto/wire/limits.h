@@ -1,0 +1,59 @@
+// Sizes, counts and grace times that two processes must agree on; each with its reason.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace capsem::wire {
+
+// Versions of the guest link that this build speaks (GuestHello). The host speaks every one since
+// the first release.
+inline constexpr uint32_t kProtocolMin = 1;
+inline constexpr uint32_t kProtocolMax = 1;
+
+// CID 2 is the host (AF_VSOCK); the port is ours; a source port below 1024 takes root in the guest.
+inline constexpr uint32_t kHostCid = 2;
+inline constexpr uint32_t kGuestCid = 3;
+inline constexpr uint32_t kLinkPort = 5000;
+inline constexpr uint32_t kPrivilegedPorts = 1024;
+
+// A peer that has not proven itself by then is dropped; at most four such peers wait at a time.
+inline constexpr std::chrono::seconds kHelloTimeout{5};
+inline constexpr size_t kMaxUnproven = 4;
+inline constexpr size_t kNonceBytes = 32;
+inline constexpr size_t kSecretBytes = 32;
+
+// One link (architecture §4).
+inline constexpr size_t kMaxChannels = 1024;
+inline constexpr size_t kChannelWindow =
+    256 * 1024;  // credit: bytes in flight or unconsumed on one channel
+inline constexpr size_t kMaxInFlight = 8 * 1024 * 1024;  // of all channels together, per direction
+inline constexpr size_t kMaxMuxPayload = 64 * 1024;      // of one multiplexer frame
+inline constexpr size_t kMaxMetadata = 4 * 1024;         // said when a channel is opened
+
+// wire/frame payloads.
+inline constexpr size_t kMaxHandshake =
+    64 * 1024;  // 1,024 channels × about 20 bytes in a resume, twice over
+inline constexpr size_t kMaxControlFrame =
+    256 * 1024;  // env of 256 × … is checked against this by the service
+inline constexpr size_t kMaxExecStart = 2 * 1024 * 1024;  // argv 1 MiB + env 512 KiB + protobuf
+inline constexpr size_t kMaxExecData = 64 * 1024;         // one STDIN, STDOUT or STDERR frame
+
+// Commands (capsem/v1/execs.proto).
+inline constexpr size_t kMaxArgBytes = 128 * 1024 - 1;  // Linux: MAX_ARG_STRLEN, less its NUL
+inline constexpr size_t kMaxArgs = 4096;
+inline constexpr size_t kMaxArgvBytes =
+    1024 * 1024;  // Linux allows 2 MiB (a quarter of the 8 MiB stack) with env
+inline constexpr size_t kMaxEnvVars = 256;
+inline constexpr size_t kMaxEnvBytes = 128 * 1024;  // of all variables of one request together
+inline constexpr size_t kMaxExecs = 1000;           // running in one machine
+
+// Sessions.
+inline constexpr uint32_t kMinCpus = 1, kMaxCpus = 8;
+inline constexpr uint32_t kMinMemoryMib = 256, kMaxMemoryMib = 16384;
+inline constexpr uint32_t kMaxRunningSessions = 10;
+inline constexpr uint64_t kDiskBytes = uint64_t{16} << 30;    // virtual size of a session's disk
+inline constexpr uint64_t kMinFreeBytes = uint64_t{2} << 30;  // creates are refused below this
+
+}  // namespace capsem::wire

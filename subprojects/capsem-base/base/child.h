@@ -1,0 +1,78 @@
+// A child process: the spec is data, the child is an owner. Its end is heard through a pidfd; the
+// destructor kills what still runs and reaps it, so a Child cannot leak a process.
+#pragma once
+
+#include <absl/functional/any_invocable.h>
+#include <sys/types.h>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/fd_watch.h"
+#include "base/status.h"
+#include "base/timer.h"
+#include "base/unique_fd.h"
+
+namespace capsem {
+
+struct ChildSpec {
+  std::string program;            // a path; PATH is not searched
+  std::vector<std::string> args;  // without argv[0], which is `program`
+  std::vector<std::string> env;   // "KEY=value"; the child gets these and nothing else
+  std::string cwd = "/";
+  // Become the child's descriptors 3, 4, 5, … in this order; every other descriptor above 2 is
+  // closed.
+  std::vector<UniqueFd> fds;
+  // Borrowed for the call; -1 = /dev/null.
+  int stdin_fd = -1;
+  int stdout_fd = -1;
+  int stderr_fd = -1;
+  int parent_death_signal = 0;  // 0 = none; follows the thread that spawns: the main thread
+  bool new_session = false;     // setsid: signals of the terminal do not reach it
+  bool no_new_privs = true;
+  std::optional<uid_t> uid;  // with the same number as gid, and no supplementary groups
+};
+
+// How a process ended.
+struct ExitReason {
+  int code = 0;    // exit code, when signal is 0
+  int signal = 0;  // the signal that ended it, else 0
+  bool clean() const { return code == 0 && signal == 0; }
+  std::string ToString() const;  // "exit code 3", "signal 9 (Killed)"
+};
+
+class Child {
+ public:
+  using OnExit = absl::AnyInvocable<void(ExitReason)>;
+
+  // From the main thread. `on_exit` comes once, from the loop. A program that cannot be executed is
+  // an error here.
+  static StatusOr<std::unique_ptr<Child>> Spawn(Loop& loop, ChildSpec spec, OnExit on_exit);
+  ~Child();
+  Child(const Child&) = delete;
+  Child& operator=(const Child&) = delete;
+
+  pid_t pid() const { return pid_; }
+  int pidfd() const { return pidfd_.get(); }
+  bool running() const { return running_; }
+  // Nothing happens when it has ended already.
+  void Signal(int signal);
+  // TERM now, KILL after `grace`; the end is told by on_exit as ever.
+  void Stop(std::chrono::milliseconds grace);
+
+ private:
+  Child(Loop& loop, pid_t pid, UniqueFd pidfd, OnExit on_exit);
+  void OnEnded();
+
+  const pid_t pid_;
+  UniqueFd pidfd_;
+  OnExit on_exit_;
+  bool running_ = true;
+  Timer kill_timer_;
+  FdWatch watch_;
+};
+
+}  // namespace capsem

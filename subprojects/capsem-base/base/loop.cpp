@@ -1,0 +1,75 @@
+#include "base/loop.h"
+
+#include "base/status.h"
+
+namespace capsem {
+namespace {
+
+struct Blocking {
+  uv_work_t request;
+  Loop::Task work;
+  Loop::Task done;
+};
+
+}  // namespace
+
+Loop::Loop() {
+  ENSURE(uv_loop_init(&uv_) == 0);
+  ENSURE(uv_async_init(&uv_, &wake_,
+                       [](uv_async_t* wake) { static_cast<Loop*>(wake->data)->RunPosted(); }) == 0);
+  wake_.data = this;
+}
+
+Loop::~Loop() {
+  AssertOwned();
+  uv_close(reinterpret_cast<uv_handle_t*>(&wake_), nullptr);
+  // Objects closed their handles in their destructors; the close callbacks still have to run.
+  while (uv_run(&uv_, UV_RUN_NOWAIT) != 0) {
+  }
+  ENSURE(uv_loop_close(&uv_) == 0);
+}
+
+void Loop::Run() {
+  AssertOwned();
+  uv_run(&uv_, UV_RUN_DEFAULT);
+}
+
+void Loop::Stop() {
+  AssertOwned();
+  uv_stop(&uv_);
+}
+
+void Loop::Post(Task task) {
+  {
+    const std::lock_guard lock(mutex_);
+    posted_.push_back(std::move(task));
+  }
+  uv_async_send(&wake_);
+}
+
+void Loop::RunPosted() {
+  std::vector<Task> tasks;
+  {
+    const std::lock_guard lock(mutex_);
+    tasks.swap(posted_);
+  }
+  for (Task& task : tasks) task();
+}
+
+void Loop::RunBlocking(Task work, Task done) {
+  AssertOwned();
+  auto* blocking = new Blocking{{}, std::move(work), std::move(done)};
+  blocking->request.data = blocking;
+  const int error = uv_queue_work(
+      &uv_, &blocking->request,
+      [](uv_work_t* request) { static_cast<Blocking*>(request->data)->work(); },
+      [](uv_work_t* request, int) {
+        const std::unique_ptr<Blocking> owned(static_cast<Blocking*>(request->data));
+        owned->done();
+      });
+  ENSURE(error == 0);
+}
+
+void Loop::AssertOwned() const { ENSURE(std::this_thread::get_id() == owner_); }
+
+}  // namespace capsem

@@ -1,0 +1,1 @@
+#include "base/testing/status_matchers.h"

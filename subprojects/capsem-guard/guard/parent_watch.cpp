@@ -1,0 +1,1 @@
+#include "guard/parent_watch.h"

@@ -1,0 +1,1 @@
+#include "guard/single_instance.h"
