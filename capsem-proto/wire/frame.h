@@ -37,4 +37,23 @@ StatusOr<std::optional<Frame>> ParseFrame(std::string_view bytes, size_t max_pay
 void AppendFrame(std::string& out, FrameKind kind, std::string_view payload);
 std::string EncodeFrame(FrameKind kind, std::string_view payload);
 
+// Collects frames that may be larger than what one channel may hold unconsumed (kExecStart, control
+// frames): Feed takes over what was readable, so the bytes can be consumed at once. For the guest's
+// end, whose memory is saved whole. The host's end parses Readable() in place and consumes frame by
+// frame, so that nothing acknowledged is lost with the process.
+class FrameReader {
+ public:
+  explicit FrameReader(size_t max_payload) : max_payload_(max_payload) {}
+  // Holds at most what is fed: call Next until it has nothing before feeding more.
+  void Feed(std::string_view bytes);
+  // As ParseFrame; the payload is valid until the next Feed. An error stays.
+  StatusOr<std::optional<Frame>> Next();
+  size_t buffered() const { return bytes_.size() - start_; }
+
+ private:
+  const size_t max_payload_;
+  std::string bytes_;
+  size_t start_ = 0;  // of what Next has not handed out yet
+};
+
 }  // namespace capsem::wire

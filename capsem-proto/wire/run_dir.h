@@ -1,5 +1,6 @@
 // Which socket, lock, log and session lies where (architecture §11).
-// CAPSEM_HOME puts everything into one folder; else XDG: state in $XDG_STATE_HOME/capsem
+// CAPSEM_HOME puts everything into one folder (sockets into its run/); else XDG: state in
+// $XDG_STATE_HOME/capsem
 // (~/.local/state/capsem), config in $XDG_CONFIG_HOME/capsem, sockets in $XDG_RUNTIME_DIR/capsem
 // (or <state>/run when that is not set).
 #pragma once
@@ -16,10 +17,11 @@ struct RunDir {
   std::string config;   // config.toml
   std::string runtime;  // service.sock, service.lock
 
-  // From the environment. FailedPrecondition: neither CAPSEM_HOME nor HOME is set.
+  // From the environment; the paths are absolute. FailedPrecondition: neither CAPSEM_HOME nor HOME
+  // is set. InvalidArgument: the state folder's path is too long for the sockets below it.
   static StatusOr<RunDir> FromEnvironment();
-  // Makes the folders at 0700. PermissionDenied names the one that cannot be made (a read-only
-  // home) and CAPSEM_HOME.
+  // Makes the folders that we write to, at 0700. PermissionDenied names the one that cannot be made
+  // (a read-only home) or that others may write to, and CAPSEM_HOME.
   Status Make() const;
 
   std::string ServiceSocket() const { return runtime + "/service.sock"; }
