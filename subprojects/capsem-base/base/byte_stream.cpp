@@ -63,7 +63,11 @@ bool ByteStream::ReadSome() {
   const ssize_t count = read(fd_.get(), chunk, sizeof chunk);
   const auto self = weak_.Get();
   if (count > 0) {
-    events_.on_bytes(std::string_view(chunk, static_cast<size_t>(count)));
+    // From the stack, so that the callback may destroy the stream or give it new events while it
+    // runs.
+    auto on_bytes = std::move(events_.on_bytes);
+    on_bytes(std::string_view(chunk, static_cast<size_t>(count)));
+    if (self && !events_.on_bytes) events_.on_bytes = std::move(on_bytes);
   } else if (count == 0 ||
              errno ==
                  EIO) {  // EIO: how a PTY master says that the last user has closed the terminal
@@ -97,7 +101,9 @@ bool ByteStream::Flush() {
   if (!over_high_water_) return true;
   over_high_water_ = false;
   const auto self = weak_.Get();
-  events_.on_drained();
+  auto on_drained = std::move(events_.on_drained);
+  on_drained();
+  if (self && !events_.on_drained) events_.on_drained = std::move(on_drained);
   return static_cast<bool>(self);
 }
 
@@ -105,7 +111,8 @@ void ByteStream::End(Status status) {
   if (ended_) return;
   ended_ = true;
   UpdateWatch();
-  events_.on_end(std::move(status));
+  auto on_end = std::move(events_.on_end);
+  on_end(std::move(status));
 }
 
 StatusOr<std::pair<UniqueFd, UniqueFd>> SocketPair() {

@@ -37,6 +37,8 @@ class ByteStream {
   ByteStream(const ByteStream&) = delete;
   ByteStream& operator=(const ByteStream&) = delete;
 
+  // Gives the stream to another owner: later events are theirs. Also from within an event.
+  void SetEvents(Events events) { events_ = std::move(events); }
   // Takes all bytes. False: over the high-water mark, wait for on_drained before writing more.
   bool Write(std::string_view bytes);
   // After everything written so far has left: half-close (sockets only).
