@@ -10,6 +10,18 @@ struct FdWatch::Handle {
   int wanted = 0;
 };
 
+void FdWatch::OnPoll(uv_poll_t* poll, int status, int ready) {
+  auto* handle = static_cast<Handle*>(poll->data);
+  if (status < 0) {
+    // An error of the descriptor (a peer that left without reading all): libuv has stopped the
+    // poll. Bytes may lie before the error, and the error itself is found by the read that meets
+    // it.
+    ready = handle->wanted;
+    ENSURE(uv_poll_start(poll, handle->wanted, OnPoll) == 0);
+  }
+  handle->ready(ready & handle->wanted);  // the handle itself lives until libuv's close callback
+}
+
 FdWatch::FdWatch(Loop& loop, int fd, absl::AnyInvocable<void(int events)> ready)
     : handle_(new Handle) {
   loop.AssertOwned();
@@ -33,15 +45,7 @@ void FdWatch::Want(int events) {
     uv_poll_stop(&handle_->poll);
     return;
   }
-  const int error =
-      uv_poll_start(&handle_->poll, events, [](uv_poll_t* poll, int status, int ready) {
-        auto* handle = static_cast<Handle*>(poll->data);
-        // An error of poll is found again, with its errno, by the read or write that follows.
-        if (status < 0) ready = handle->wanted;
-        handle->ready(ready &
-                      handle->wanted);  // the handle itself lives until libuv's close callback
-      });
-  ENSURE(error == 0);
+  ENSURE(uv_poll_start(&handle_->poll, events, OnPoll) == 0);
 }
 
 }  // namespace capsem

@@ -23,6 +23,7 @@ class FdWatch {
 
  private:
   struct Handle;
+  static void OnPoll(uv_poll_t* poll, int status, int ready);
   Handle* handle_;
 };
 
