@@ -1,0 +1,94 @@
+// One streaming call on the server's side, in bytes: what ServerStream and ServerWriter are made
+// of. gRPC's threads only post; all state is the loop's. Owned by gRPC until OnDone and by the
+// stream object of the loop, so that either may go first.
+#pragma once
+
+#include <absl/functional/any_invocable.h>
+#include <grpcpp/support/server_callback.h>
+
+#include <deque>
+#include <memory>
+#include <optional>
+
+#include "base/loop.h"
+#include "base/status.h"
+
+namespace capsem::rpc::internal {
+
+class ServerCall : public std::enable_shared_from_this<ServerCall> {
+ public:
+  static constexpr size_t kHighWater = 1024 * 1024;  // bytes queued and not yet taken by gRPC
+
+  struct Events {
+    absl::AnyInvocable<void(grpc::ByteBuffer)> on_message = [](grpc::ByteBuffer) {};
+    absl::AnyInvocable<void()> on_inputs_end = [] {};
+    absl::AnyInvocable<void()> on_ready;
+    absl::AnyInvocable<void(bool cancelled)> on_closed;
+  };
+
+  virtual ~ServerCall() = default;
+
+  // ---- from the loop ----
+  void Begin(Events events);
+  bool Write(grpc::ByteBuffer message);
+  void PauseReading(bool paused);
+  void Finish(const Status& status);
+  // From on_message: what came is no message, so the call ends with `status`; on_closed(true) is
+  // told at once.
+  void Fail(const Status& status);
+  // The stream object is gone: no more events; an unfinished call ends with INTERNAL.
+  void Abandon();
+
+ protected:
+  explicit ServerCall(Loop& loop) : loop_(loop) {}
+
+  // gRPC's operations, by the reactor that inherits from this.
+  virtual void GrpcRead(grpc::ByteBuffer* message) = 0;
+  virtual void GrpcWrite(const grpc::ByteBuffer* message) = 0;
+  virtual void GrpcFinish(const grpc::Status& status) = 0;
+
+  // ---- from gRPC's threads ----
+  void PostReadDone(bool ok);
+  void PostWriteDone(bool ok);
+  void PostCancelled();
+  void PostDone();
+
+  std::shared_ptr<ServerCall> self_;  // until gRPC's OnDone
+  bool reads_ = true;                 // false: the request was the only input
+
+ private:
+  void OnReadDone(bool ok);
+  void OnWriteDone(bool ok);
+  void Close(bool cancelled);
+  void ReadNext();
+  void WriteNext();
+
+  Loop& loop_;
+  std::shared_ptr<Events> events_;  // null before Begin and after Abandon
+  grpc::ByteBuffer incoming_;       // gRPC's while `reading_`
+  std::deque<grpc::ByteBuffer> queue_;
+  size_t queued_bytes_ = 0;
+  bool reading_ = false;
+  bool writing_ = false;  // the front of `queue_` is gRPC's
+  bool paused_ = false;
+  bool inputs_ended_ = false;
+  bool told_full_ = false;
+  bool cancelled_ = false;
+  bool close_told_ = false;
+  bool finish_sent_ = false;
+  std::optional<grpc::Status> finish_;
+};
+
+struct WriteCall {
+  std::shared_ptr<ServerCall> call;
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* reactor;
+};
+WriteCall NewWriteCall(Loop& loop);
+
+struct BidiCall {
+  std::shared_ptr<ServerCall> call;
+  grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* reactor;
+};
+BidiCall NewBidiCall(Loop& loop);
+
+}  // namespace capsem::rpc::internal
