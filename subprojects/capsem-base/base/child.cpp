@@ -1,3 +1,5 @@
+// Platform: pidfd; elsewhere: Spawn fails with the kernel's error (Linux before 5.4).
+// Platform: close_range; elsewhere: Spawn fails with the kernel's error (Linux before 5.11).
 #include "base/child.h"
 
 #include <fcntl.h>
