@@ -25,7 +25,7 @@ inline constexpr size_t kNonceBytes = 32;
 inline constexpr size_t kSecretBytes = 32;
 
 // One link (architecture §4).
-inline constexpr size_t kMaxChannels = 1024;
+inline constexpr size_t kMaxChannels = 1024;  // opened by each side
 inline constexpr size_t kChannelWindow =
     256 * 1024;  // credit: bytes in flight or unconsumed on one channel
 inline constexpr size_t kMaxInFlight = 8 * 1024 * 1024;  // of all channels together, per direction

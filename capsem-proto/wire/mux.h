@@ -5,18 +5,21 @@
 // OPEN (payload = metadata), DATA, FIN, RESET (u32 reason), ACK (u64 consumed offset). PING and
 // PONG (u64) are not kept over a cut.
 // - Credit: a sender has at most kChannelWindow bytes on a channel that the receiver's layer above
-// has not Consumed,
-//   and at most kMaxInFlight on all. Unacknowledged bytes are kept; acknowledged means consumed,
-//   never just received.
+//   has not Consumed, and at most kMaxInFlight on all. Of these, half is reserved in equal parts,
+//   so that channels whose readers have stopped never stop the others. Unacknowledged bytes are
+//   kept; acknowledged means consumed, never just received. A FIN counts as one byte after the
+//   last.
 // - After a cut both sides exchange ResumeState in the handshake; each then sends from the offset
-// the other wants. An
-//   offset outside [acknowledged, sent] ends the link for good. A channel that the peer does not
-//   list although it has seen its id is over: finished, if everything was received and sent, else
-//   reset.
+//   the other wants. An offset outside [acknowledged, sent] ends the link for good. A channel that
+//   the peer does not list although it has seen its id is over: finished, if everything was
+//   received and sent, else reset.
 // - Channel 0 is control: it always exists, is sent before the others and is never finished. The
-// others take turns,
-//   a frame each. Ids are never reused: odd ones are the host's, even ones the guest's.
-// Events are called from within OnBytes, Resume and Consume; they may call back into the Mux.
+//   others take turns, a frame each. Ids are never reused: odd ones are the host's, even ones the
+//   guest's. Each side may have kMaxChannels open.
+//
+// Events are called from within any call but PullOutput, and may call back into the Mux or destroy
+// it. Those about a channel come at once; on_writable and on_output when the outermost call ends,
+// so that what one OnBytes causes leaves together.
 #pragma once
 
 #include <absl/functional/any_invocable.h>
@@ -25,6 +28,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/status.h"
 #include "capsem/guest/v1/guest.pb.h"
@@ -47,7 +51,7 @@ class Mux {
     absl::AnyInvocable<void(ChannelId)> on_writable;
     // The channel ended without both FINs; it is forgotten. Not called for one's own Reset.
     absl::AnyInvocable<void(ChannelId)> on_reset;
-    // PullOutput has something again.
+    // PullOutput has something again; told once until it has been emptied.
     absl::AnyInvocable<void()> on_output;
     absl::AnyInvocable<void(uint64_t)> on_pong = [](uint64_t) {};
   };
@@ -74,6 +78,9 @@ class Mux {
   // The peer has finished, and everything has been consumed. True also for a channel that is gone.
   bool Finished(ChannelId id) const;
   bool Exists(ChannelId id) const;
+  // All but control, in order.
+  std::vector<ChannelId> Channels() const;
+  // Answered by on_pong, unless the connection is lost or another Ping overtakes it.
   void Ping(uint64_t value);
 
   // ---- for the connection ----
@@ -87,12 +94,15 @@ class Mux {
   bool connected() const;
   // An error is the peer's fault and final: the link is to be ended.
   Status OnBytes(std::string_view bytes);
-  // Appends whole frames, at most about `max` bytes, in sending order; says whether anything was
-  // appended.
+  // Appends whole frames, at most about `max` bytes (64 KiB or more), in sending order; says
+  // whether anything was appended. What has been pulled cannot be overtaken any more: pull when the
+  // connection's own buffer is empty or nearly so.
   bool PullOutput(std::string& out, size_t max);
 
   // ---- for suspend and fork, while disconnected ----
-  // Everything above as bytes (bounded: about kMaxInFlight in each direction), and back.
+  // Everything above as bytes (bounded: about kMaxInFlight in each direction), and back. No event
+  // is told again: the layer above looks at Channels, Readable and Finished, and writes what it
+  // could not write before. DataLoss: these are not bytes that Save of the same side made.
   std::string Save() const;
   static StatusOr<std::unique_ptr<Mux>> Restore(Side side, std::string_view state, Events events);
 

@@ -1,0 +1,247 @@
+#include "wire/mux.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "wire/limits.h"
+#include "wire/mux_codec.h"
+#include "wire/testing/mux_pair.h"
+
+namespace capsem::wire {
+namespace {
+
+using Ids = std::vector<ChannelId>;
+
+TEST_CASE("control and a channel carry bytes both ways") {
+  MuxPair pair;
+  const ChannelId id = VALUE_OF(pair.host.mux->Open(ChannelKind::kExec, "meta"));
+  REQUIRE(pair.host.mux->Write(kControlChannel, "configure") == 9);
+  REQUIRE(pair.host.mux->Write(id, "start") == 5);
+  pair.Connect();
+  pair.Exchange();
+  REQUIRE(pair.guest.opened == std::vector<std::pair<ChannelId, std::string>>{{id, "meta"}});
+  REQUIRE(pair.guest.Take(kControlChannel) == "configure");
+  REQUIRE(pair.guest.Take(id) == "start");
+  pair.guest.mux->Write(id, "output");
+  pair.Exchange();
+  REQUIRE(pair.host.Take(id) == "output");
+}
+
+TEST_CASE("ids are odd for the host, even for the guest, and never used again") {
+  MuxPair pair;
+  for (MuxEnd* end : {&pair.host, &pair.guest}) {
+    const ChannelId first = end == &pair.host ? 1 : 2;
+    REQUIRE(VALUE_OF(end->mux->Open(ChannelKind::kExec)) == first);
+    end->mux->Reset(first);
+    REQUIRE(VALUE_OF(end->mux->Open(ChannelKind::kExec)) == first + 2);
+  }
+}
+
+TEST_CASE("a channel is forgotten by both when both have finished and consumed") {
+  MuxPair pair;
+  pair.Connect();
+  const ChannelId id = VALUE_OF(pair.host.mux->Open(ChannelKind::kExec));
+  pair.host.mux->Write(id, "in");
+  pair.host.mux->Finish(id);
+  pair.Exchange();
+  REQUIRE_FALSE(pair.guest.mux->Finished(id));
+  REQUIRE(pair.guest.Take(id) == "in");
+  REQUIRE(pair.guest.mux->Finished(id));
+  REQUIRE_FALSE(pair.host.mux->Finished(id));
+  pair.guest.mux->Write(id, "out");
+  pair.guest.mux->Finish(id);
+  pair.Exchange();
+  REQUIRE(pair.host.mux->Exists(id));
+  REQUIRE(pair.host.Take(id) == "out");
+  pair.Exchange();
+  REQUIRE(pair.host.mux->Finished(id));
+  REQUIRE_FALSE(pair.host.mux->Exists(id));
+  REQUIRE_FALSE(pair.guest.mux->Exists(id));
+  REQUIRE(pair.host.mux->Channels().empty());
+  REQUIRE(pair.host.resets.empty());
+  REQUIRE(pair.guest.resets.empty());
+}
+
+TEST_CASE("a reset is told once to the other side, and to nobody when nobody had heard of it") {
+  MuxPair pair;
+  pair.Connect();
+  const ChannelId unheard = VALUE_OF(pair.host.mux->Open(ChannelKind::kExec));
+  pair.host.mux->Reset(unheard);
+  const ChannelId id = VALUE_OF(pair.host.mux->Open(ChannelKind::kExec));
+  pair.Exchange();
+  REQUIRE(pair.guest.mux->Channels() == Ids{id});
+  pair.guest.mux->Write(id, "on its way");
+  pair.host.mux->Reset(id);
+  pair.host.mux->Reset(id);
+  pair.Exchange();
+  REQUIRE(pair.guest.resets == Ids{id});
+  REQUIRE(pair.host.resets.empty());
+  REQUIRE_FALSE(pair.guest.mux->Exists(id));
+  REQUIRE(pair.guest.mux->Write(id, "late") == 0);
+}
+
+TEST_CASE("Write takes a window, and on_writable comes when the reader has consumed") {
+  MuxPair pair;
+  pair.Connect();
+  const ChannelId id = VALUE_OF(pair.host.mux->Open(ChannelKind::kExec));
+  Ids writable;
+  pair.host.on_writable = [&](ChannelId which) { writable.push_back(which); };
+  const std::string much(kChannelWindow + 1, 'x');
+  REQUIRE(pair.host.mux->Write(id, much) == kChannelWindow);
+  REQUIRE(pair.host.mux->Write(id, "y") == 0);
+  pair.Exchange();
+  REQUIRE(writable.empty());
+  pair.guest.mux->Consume(id, kChannelWindow / 2 - 1);
+  pair.Exchange();
+  REQUIRE(writable.empty());
+  pair.guest.mux->Consume(id, 1);
+  pair.Exchange();
+  REQUIRE(writable == Ids{id});
+  REQUIRE(pair.host.mux->Write(id, much) == kChannelWindow / 2);
+}
+
+TEST_CASE("small ACKs wait for other output, and then go along") {
+  MuxPair pair;
+  pair.Connect();
+  pair.host.mux->Write(kControlChannel, "hello");
+  pair.Exchange();
+  pair.guest.Take(kControlChannel);
+  REQUIRE(pair.guest.Pull().empty());
+  pair.guest.mux->Ping(7);
+  const std::string bytes = pair.guest.Pull();
+  REQUIRE(bytes.size() == 2 * (kMuxHeader + 8));
+  REQUIRE_OK(pair.host.mux->OnBytes(bytes));
+  pair.Exchange();
+  REQUIRE(pair.guest.pongs == std::vector<uint64_t>{7});
+}
+
+TEST_CASE("control overtakes bulk that was written before it") {
+  MuxPair pair;
+  pair.Connect();
+  const ChannelId id = VALUE_OF(pair.host.mux->Open(ChannelKind::kExec));
+  pair.host.mux->Write(id, std::string(kChannelWindow, 'x'));
+  REQUIRE_OK(pair.guest.mux->OnBytes(pair.host.Pull(kMaxMuxPayload)));
+  pair.host.mux->Write(kControlChannel, "now");
+  pair.host.mux->Ping(1);
+  REQUIRE_OK(pair.guest.mux->OnBytes(pair.host.Pull(100)));
+  REQUIRE(pair.guest.Take(kControlChannel) == "now");
+  REQUIRE(pair.guest.mux->Readable(id).size() < kChannelWindow);
+}
+
+TEST_CASE("fifty busy channels each get a frame in every round of fifty") {
+  MuxPair pair;
+  pair.Connect();
+  constexpr size_t kBusy = 50;
+  std::vector<ChannelId> served;
+  pair.guest.on_readable = [&](ChannelId id) {
+    served.push_back(id);
+    pair.guest.Take(id);
+  };
+  for (size_t i = 0; i < kBusy; ++i) {
+    const ChannelId id = VALUE_OF(pair.host.mux->Open(ChannelKind::kExec));
+    pair.host.mux->Write(id, std::string(kChannelWindow + 1, 'x'));
+  }
+  pair.host.on_writable = [&](ChannelId id) {
+    pair.host.mux->Write(id, std::string(kChannelWindow + 1, 'x'));
+  };
+  for (size_t pull = 0; pull < 40 * kBusy; ++pull) {
+    REQUIRE_OK(pair.guest.mux->OnBytes(pair.host.Pull(kMaxMuxPayload)));
+    REQUIRE_OK(pair.host.mux->OnBytes(pair.guest.Pull()));
+  }
+  std::vector<size_t> last(2 * kBusy, 0);
+  for (size_t i = 0; i < served.size(); ++i) {
+    REQUIRE(i - last[served[i]] <= 2 * kBusy);
+    last[served[i]] = i;
+  }
+  for (ChannelId id = 1; id < 2 * kBusy; id += 2) REQUIRE(served.size() - last[id] <= 2 * kBusy);
+}
+
+TEST_CASE("channels whose readers have stopped do not stop another one") {
+  MuxPair pair;
+  pair.Connect();
+  const std::string much(kChannelWindow, 'x');
+  size_t stuck = 0;
+  const auto stall = [&](size_t count) {
+    for (size_t i = 0; i < count; ++i) {
+      stuck += pair.host.mux->Write(VALUE_OF(pair.host.mux->Open(ChannelKind::kExec)), much);
+    }
+  };
+  stall(kMaxChannels - 1);
+  pair.Exchange();
+  const ChannelId id = VALUE_OF(pair.host.mux->Open(ChannelKind::kExec));
+  REQUIRE_CODE(pair.host.mux->Open(ChannelKind::kExec), kResourceExhausted);
+  size_t arrived = 0, written = 0;
+  const size_t total = 1 << 20;
+  pair.guest.on_readable = [&](ChannelId which) {
+    if (which == id) arrived += pair.guest.Take(id).size();
+  };
+  const auto write = [&](ChannelId which) {
+    if (which == id) written += pair.host.mux->Write(id, much.substr(0, total - written));
+  };
+  pair.host.on_writable = write;
+  write(id);
+  pair.Exchange();
+  REQUIRE(stuck <= kMaxInFlight);
+  REQUIRE(stuck > kMaxInFlight / 4);
+  REQUIRE(arrived == total);
+}
+
+TEST_CASE("on_output is told once until everything was pulled") {
+  MuxPair pair;
+  pair.host.mux->Write(kControlChannel, "a");
+  REQUIRE(pair.host.output_told == 0);
+  pair.Connect();
+  REQUIRE(pair.host.output_told == 1);
+  pair.host.mux->Write(kControlChannel, "b");
+  REQUIRE(pair.host.output_told == 1);
+  REQUIRE_FALSE(pair.host.Pull().empty());
+  REQUIRE(pair.host.Pull().empty());
+  pair.host.mux->Write(kControlChannel, "c");
+  REQUIRE(pair.host.output_told == 2);
+}
+
+TEST_CASE("a Mux may be destroyed from within any of its events") {
+  struct Destroyer {
+    std::unique_ptr<Mux> mux;
+    int calls = 0;
+    void End() {
+      ++calls;
+      mux.reset();
+    }
+  };
+  const auto event = GENERATE("open", "readable", "reset", "writable", "output", "pong");
+  INFO(event);
+  const std::string_view which = event;
+  MuxEnd host(Mux::Side::kHost);
+  Destroyer guest;
+  Mux::Events events;
+  const auto end_at = [&](const char* name) {
+    if (which == name) guest.End();
+  };
+  events.on_open = [&](ChannelId, ChannelKind, std::string_view) { end_at("open"); };
+  events.on_readable = [&](ChannelId) { end_at("readable"); };
+  events.on_reset = [&](ChannelId) { end_at("reset"); };
+  events.on_writable = [&](ChannelId) { end_at("writable"); };
+  events.on_output = [&] { end_at("output"); };
+  events.on_pong = [&](uint64_t) { end_at("pong"); };
+  guest.mux = std::make_unique<Mux>(Mux::Side::kGuest, std::move(events));
+  guest.mux->Write(kControlChannel, std::string(kChannelWindow + 1, 'x'));
+  host.mux->Connected();
+  guest.mux->Connected();
+  const ChannelId id = VALUE_OF(host.mux->Open(ChannelKind::kExec));
+  host.mux->Write(id, "bytes");
+  if (guest.mux) guest.mux->Ping(1);
+  std::string bytes;
+  if (guest.mux) guest.mux->PullOutput(bytes, 1 << 20);
+  REQUIRE_OK(host.mux->OnBytes(bytes));
+  host.mux->Consume(kControlChannel, host.mux->Readable(kControlChannel).size());
+  bytes = host.Pull();
+  host.mux->Reset(id);
+  bytes += host.Pull() + host.Pull();
+  if (guest.mux) REQUIRE_OK(guest.mux->OnBytes(bytes));
+  REQUIRE(guest.calls == 1);
+  REQUIRE(guest.mux == nullptr);
+}
+
+}  // namespace
+}  // namespace capsem::wire
