@@ -1,22 +1,16 @@
 // How a unary call crosses to the loop and back; the reason that no other file mentions threads.
 //
-// 1. gRPC calls the service's method on a thread of its own; the method says OnLoop and returns
-// what that returns.
-// 2. OnLoop parses the request there (what is no such message is answered InvalidArgument) and
-// posts the handler.
-// 3. The handler runs on the loop with the request and a Reply, which it may keep for as long as it
-// needs.
-// 4. The Reply is answered once, with a value or an error; one that is dropped unanswered says
-// INTERNAL, so no caller
-//    waits for ever.
-// 5. A caller that goes away, or a server that shuts down, ends the call at once; a later answer
-// then goes nowhere.
+// 1. gRPC calls the service's method on a thread of its own; the method returns OnLoop(...).
+// 2. OnLoop parses the request there (no such message: InvalidArgument) and posts the handler.
+// 3. The handler runs on the loop with the request and a Reply, which it may keep for long.
+// 4. The Reply is answered once, with a value or an error; one that is dropped says INTERNAL.
+// 5. A caller that leaves, or a server that shuts down, ends the call; a late answer goes nowhere.
 //
 //   class SessionsRpc : public Sessions::WithRawCallbackMethod_Get<Sessions::Service> {
 //     grpc::ServerUnaryReactor* Get(grpc::CallbackServerContext*, const grpc::ByteBuffer* in,
 //                                   grpc::ByteBuffer* out) override {
-//       return OnLoop<GetSessionRequest, Session>(loop_, in, out, [this](const GetSessionRequest&
-//       request, auto reply) {
+//       return OnLoop<GetSessionRequest, Session>(loop_, in, out, [this](auto& request, auto reply)
+//       {
 //         reply(table_.Get(request.session()));
 //       });
 //     }

@@ -1,18 +1,19 @@
 // Streams that the loop serves: ServerStream (both ways) and ServerWriter (a server stream).
 //
-//   return ServerStream<ExecInput, ExecEvent>::Accept(loop_, [this](auto stream) { ... keep it,
-//   stream->Begin({...}) });
+//   return ServerStream<ExecInput, ExecEvent>::Accept(loop_, [this](auto stream) {
+//     stream->Begin({.on_message = ..., .on_inputs_end = ..., .on_ready = ..., .on_closed = ...});
+//     ... keep it ...
+//   });
 //
 // - The handler gets the stream on the loop and owns it. Dropping it before Finish ends the call
-// with INTERNAL;
-//   dropping it after Finish lets what was written go out first. It may be dropped in any of its
-//   own events.
-// - Events come only from the loop, never from within a call of the stream, and none after
-// on_closed.
+// with
+//   INTERNAL; dropping it after Finish lets what was written go out first. It may be dropped in any
+//   of its own events.
+// - Events come only from the loop, never from within a call of the stream, none after on_closed.
 // - The queue of what was written is bounded by its user: Write says when it is over 1 MiB,
-// on_ready when it has come
-//   down to half of that. PauseReading stops asking gRPC for messages: HTTP/2's flow control then
-//   holds the caller.
+// on_ready
+//   when it has come down to half of that. PauseReading stops asking gRPC for messages: HTTP/2's
+//   flow control then holds the caller.
 // - When the caller goes away, or the server shuts down, the call ends by itself; on_closed tells.
 #pragma once
 

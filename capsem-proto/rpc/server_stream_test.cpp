@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "capsem/v1/execs.grpc.pb.h"
-#include "rpc/client_call.h"
+#include "rpc/client_stream.h"
 #include "rpc/testing/test_server.h"
 
 namespace capsem::rpc {

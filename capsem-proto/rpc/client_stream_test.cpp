@@ -1,4 +1,4 @@
-#include "rpc/client_call.h"
+#include "rpc/client_stream.h"
 
 #include <optional>
 
