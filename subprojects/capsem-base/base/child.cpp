@@ -139,8 +139,9 @@ Child::Child(Loop& loop, pid_t pid, UniqueFd pidfd, OnExit on_exit)
 Child::~Child() {
   if (!running_) return;
   Signal(SIGKILL);
-  siginfo_t info{};
-  while (waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &info, WEXITED) != 0 && errno == EINTR) {
+  // By pid, which is ours until it is reaped: libuv has made the pidfd non-blocking, and a wait on it
+  // would answer EAGAIN and leave a zombie.
+  while (waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
   }
 }
 
