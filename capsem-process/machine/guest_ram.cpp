@@ -1,3 +1,4 @@
+// Platform: memfd; elsewhere: CreateGuestRam fails with the kernel's error.
 #include "machine/guest_ram.h"
 
 #include <fcntl.h>

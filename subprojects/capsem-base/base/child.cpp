@@ -139,8 +139,8 @@ Child::Child(Loop& loop, pid_t pid, UniqueFd pidfd, OnExit on_exit)
 Child::~Child() {
   if (!running_) return;
   Signal(SIGKILL);
-  // By pid, which is ours until it is reaped: libuv has made the pidfd non-blocking, and a wait on it
-  // would answer EAGAIN and leave a zombie.
+  // By pid, which is ours until it is reaped: libuv has made the pidfd non-blocking, and a wait on
+  // it would answer EAGAIN and leave a zombie.
   while (waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
   }
 }
