@@ -1,5 +1,6 @@
 #include "machine/qmp_client.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -55,6 +56,11 @@ void QmpClient::Drain() {
   }
 }
 
+bool QmpClient::PeerGone() const {
+  pollfd end{fd_.get(), POLLRDHUP, 0};
+  return poll(&end, 1, 0) > 0;
+}
+
 void QmpClient::OnReady(int events) {
   if ((events & FdWatch::kWritable) != 0) Flush();
   if ((events & FdWatch::kReadable) != 0 && !ended_) ReadSome();
@@ -72,15 +78,16 @@ bool QmpClient::ReadSome() {
     End(Unavailable("QEMU closed its monitor"));
     return false;
   }
-  auto messages = decoder_.Feed(std::string_view(chunk, static_cast<size_t>(count)));
-  if (!messages.ok()) {
-    End(messages.status());
-    return false;
+  decoder_.Append(std::string_view(chunk, static_cast<size_t>(count)));
+  while (true) {
+    auto message = decoder_.Next();
+    if (!message.ok()) {
+      End(message.status());
+      return false;
+    }
+    if (!message->has_value()) return true;
+    if (!Handle(**std::move(message))) return false;
   }
-  for (QmpMessage& message : *messages) {
-    if (!Handle(std::move(message))) return false;
-  }
-  return true;
 }
 
 bool QmpClient::Handle(QmpMessage message) {

@@ -51,6 +51,8 @@ class QmpClient {
   // Hears now what QEMU has sent already; for the moment after its death. May destroy the client's
   // owner, as every event may.
   void Drain();
+  // QEMU has closed its end, whether or not we have read all that it said before.
+  bool PeerGone() const;
 
  private:
   struct Pending {

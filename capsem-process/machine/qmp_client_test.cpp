@@ -245,7 +245,9 @@ TEST_CASE("the client may be destroyed by any of its callbacks") {
 TEST_CASE("what QEMU said before it died is heard at once by draining") {
   Fixture f;
   f.Say(std::string(kGreeting) + "{\"event\": \"SHUTDOWN\"}\n");
+  REQUIRE_FALSE(f.client->PeerGone());
   f.peer.Reset();
+  REQUIRE(f.client->PeerGone());
   f.client->Drain();
   REQUIRE(f.seen == Notes{"event SHUTDOWN", "end"});
   REQUIRE_CODE(*f.end, kUnavailable);

@@ -97,20 +97,20 @@ StatusOr<QmpMessage> ParseQmp(std::string_view line) {
   return answer;
 }
 
-StatusOr<std::vector<QmpMessage>> QmpDecoder::Feed(std::string_view bytes) {
-  std::vector<QmpMessage> messages;
-  while (!bytes.empty()) {
-    const size_t newline = bytes.find('\n');
-    const std::string_view part = bytes.substr(0, newline);
-    if (line_.size() + part.size() > kMaxQmpLine) return NotQmp("a line that is too long");
-    line_.append(part);
-    if (newline == std::string_view::npos) break;
-    bytes.remove_prefix(newline + 1);
-    if (!line_.empty() && line_.back() == '\r') line_.pop_back();
-    if (!line_.empty()) messages.push_back(TRY(ParseQmp(line_)));
-    line_.clear();
+StatusOr<std::optional<QmpMessage>> QmpDecoder::Next() {
+  while (true) {
+    const size_t newline = bytes_.find('\n', start_);
+    const size_t length = (newline == std::string::npos ? bytes_.size() : newline) - start_;
+    if (length > kMaxQmpLine) return NotQmp("a line that is too long");
+    if (newline == std::string::npos) break;
+    std::string_view line = std::string_view(bytes_).substr(start_, length);
+    start_ = newline + 1;
+    if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
+    if (!line.empty()) return TRY(ParseQmp(line));
   }
-  return messages;
+  bytes_.erase(0, start_);
+  start_ = 0;
+  return std::nullopt;
 }
 
 std::string QmpCommandLine(std::string_view command, std::string_view arguments,

@@ -10,10 +10,10 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
-#include <vector>
 
 #include "base/status.h"
 
@@ -48,11 +48,14 @@ StatusOr<QmpMessage> ParseQmp(std::string_view line);
 
 class QmpDecoder {
  public:
-  // The messages that these bytes complete. After an error the connection has no meaning any more.
-  StatusOr<std::vector<QmpMessage>> Feed(std::string_view bytes);
+  void Append(std::string_view bytes) { bytes_.append(bytes); }
+  // The next message that is complete, or none yet. After an error the connection has no meaning
+  // any more. Asked until it says none, it keeps at most one line.
+  StatusOr<std::optional<QmpMessage>> Next();
 
  private:
-  std::string line_;
+  std::string bytes_;
+  size_t start_ = 0;  // of the first line that has not been handed out
 };
 
 // {"execute": command, "arguments": arguments, "id": id} and a newline. `arguments` is JSON, or

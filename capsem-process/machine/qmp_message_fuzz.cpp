@@ -11,8 +11,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   capsem::process::QmpDecoder decoder;
   while (!rest.empty()) {
     const size_t length = std::min(piece, rest.size());
-    if (!decoder.Feed(rest.substr(0, length)).ok()) return 0;
+    decoder.Append(rest.substr(0, length));
     rest.remove_prefix(length);
+    auto message = decoder.Next();
+    while (message.ok() && message->has_value()) message = decoder.Next();
+    if (!message.ok()) return 0;
   }
   return 0;
 }

@@ -91,8 +91,9 @@ TEST_CASE("messages are the same however their bytes are cut") {
     QmpDecoder decoder;
     std::string kinds;
     for (size_t at = 0; at < bytes.size(); at += piece) {
-      for (const QmpMessage& message : VALUE_OF(decoder.Feed(bytes.substr(at, piece)))) {
-        kinds += static_cast<char>('0' + message.index());
+      decoder.Append(std::string_view(bytes).substr(at, piece));
+      for (auto message = VALUE_OF(decoder.Next()); message; message = VALUE_OF(decoder.Next())) {
+        kinds += static_cast<char>('0' + message->index());
       }
     }
     REQUIRE(kinds == "012");
@@ -102,8 +103,19 @@ TEST_CASE("messages are the same however their bytes are cut") {
 TEST_CASE("a line without an end is refused at the bound") {
   QmpDecoder decoder;
   const std::string piece(4096, 'x');
-  for (size_t fed = 0; fed < kMaxQmpLine; fed += piece.size()) REQUIRE_OK(decoder.Feed(piece));
-  REQUIRE_CODE(decoder.Feed("x"), kDataLoss);
+  for (size_t fed = 0; fed < kMaxQmpLine; fed += piece.size()) {
+    decoder.Append(piece);
+    REQUIRE_OK(decoder.Next());
+  }
+  decoder.Append("x");
+  REQUIRE_CODE(decoder.Next(), kDataLoss);
+}
+
+TEST_CASE("messages before a fault are still handed out") {
+  QmpDecoder decoder;
+  decoder.Append("{\"QMP\": {}}\ngarbage\n");
+  REQUIRE(VALUE_OF(decoder.Next()).has_value());
+  REQUIRE_CODE(decoder.Next(), kDataLoss);
 }
 
 TEST_CASE("a command is one line with its id, its text escaped") {
