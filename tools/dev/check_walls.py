@@ -21,7 +21,7 @@ WALLS = {
     "subprojects/capsem-guard/guard": "guard base",
     "capsem-proto/wire": "wire base capsem/guest/v1",
     "capsem-proto/rpc": "rpc base capsem/v1 capsem/process/v1",
-    "capsem-service": "api session supervise store image template pool define base guard wire rpc capsem .",
+    "capsem-service": "api session supervise store image template pool define testing base guard wire rpc capsem .",
     "capsem-service/session": "session supervise store image template pool define base wire capsem",
     "capsem-service/supervise": "supervise base wire rpc capsem",
     "capsem-service/store": "store base wire",
@@ -43,6 +43,7 @@ WALLS = {
 LIBRARIES = {
     r'<grpc|".*\.grpc\.pb\.h"|"rpc/': """
         capsem-proto/rpc/* capsem-proto/pch/* capsem-service/api/* capsem-service/supervise/process_client*
+        capsem-service/testing/*
         capsem-process/api/* capsem-gateway/routes/forward* tools/capsem/client* tests/*
         capsem-service/main.cpp capsem-service/app* capsem-process/main.cpp capsem-process/app*""",
     r"<libvirt/": "capsem-service/define/libvirt_compiler_main.cpp",

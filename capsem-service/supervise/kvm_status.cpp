@@ -1,0 +1,140 @@
+// Platform: kvm; elsewhere: the answer is no, with the probe's reason, and machines are emulated.
+#include "supervise/kvm_status.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "base/log.h"
+#include "supervise/child_env.h"
+
+namespace capsem::service {
+namespace {
+
+// The probe ends itself within 300 ms; this is for one whose kernel does not let it.
+constexpr std::chrono::seconds kProbeLimit{5};
+constexpr size_t kMaxAnswer = 4096;
+
+using Json = nlohmann::json;
+
+std::optional<KvmStatus::Answer> ParseAnswer(std::string_view text) {
+  const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object() || !json.contains("usable") || !json["usable"].is_boolean()) return {};
+  KvmStatus::Answer answer{json["usable"].get<bool>(), {}};
+  const auto reason = json.find("reason");
+  if (!answer.usable && reason != json.end() && reason->is_string()) answer.reason = *reason;
+  return answer;
+}
+
+std::string ReadWhole(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+}  // namespace
+
+std::string CurrentBoot() {
+  std::string boot = ReadWhole("/proc/sys/kernel/random/boot_id");
+  while (!boot.empty() && boot.back() == '\n') boot.pop_back();
+  const bool may_open = access("/dev/kvm", R_OK | W_OK) == 0;
+  return boot + (may_open ? " kvm" : " no kvm");
+}
+
+KvmStatus::KvmStatus(Loop& loop, std::string program, std::string cache_path, std::string boot)
+    : loop_(loop),
+      program_(std::move(program)),
+      cache_path_(std::move(cache_path)),
+      boot_(std::move(boot)),
+      limit_(loop) {}
+
+void KvmStatus::Ask(Done done) {
+  waiting_.push_back(std::move(done));
+  if (probe_) return;
+  if (!answer_) answer_ = Cached();
+  if (answer_) {
+    return loop_.Post([self = weak_.Get()] {
+      if (self) self->Tell();
+    });
+  }
+  const Status started = StartProbe();
+  if (!started.ok())
+    Know({false, fmt::format("the KVM probe did not start: {}", Message(started))});
+}
+
+std::optional<KvmStatus::Answer> KvmStatus::Cached() const {
+  const std::string text = ReadWhole(cache_path_);
+  const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object() || !json.contains("boot") || json["boot"] != boot_) return {};
+  return ParseAnswer(text);
+}
+
+void KvmStatus::Remember() const {
+  const Json json = {{"boot", boot_}, {"usable", answer_->usable}, {"reason", answer_->reason}};
+  const std::string text = json.dump();
+  const std::string temporary = cache_path_ + ".new";
+  const UniqueFd fd(open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  const bool written =
+      fd.valid() && write(fd.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
+  if (written && rename(temporary.c_str(), cache_path_.c_str()) == 0) return;
+  log::Warning("the answer about KVM is not kept", {{"reason", FromErrno("{}", temporary)}});
+}
+
+Status KvmStatus::StartProbe() {
+  int pipe_fds[2];
+  if (pipe2(pipe_fds, O_CLOEXEC) != 0) return FromErrno("pipe");
+  UniqueFd read_end(pipe_fds[0]);
+  const UniqueFd write_end(pipe_fds[1]);
+  ChildSpec spec;
+  spec.program = program_;
+  spec.env = ChildEnv(OwnEnvironment());
+  spec.stdout_fd = write_end.get();
+  spec.parent_death_signal = SIGKILL;
+  probe_ = TRY(
+      Child::Spawn(loop_, std::move(spec), [this](ExitReason reason) { OnProbeEnded(reason); }));
+  output_ = std::make_unique<ByteStream>(loop_, std::move(read_end),
+                                         ByteStream::Events{.on_bytes =
+                                                                [this](std::string_view bytes) {
+                                                                  if (said_.size() < kMaxAnswer)
+                                                                    said_ += bytes;
+                                                                },
+                                                            .on_drained = [] {},
+                                                            .on_end =
+                                                                [this](const Status&) {
+                                                                  said_all_ = true;
+                                                                  if (exited_) OnProbeEnded({});
+                                                                }});
+  limit_.Start(kProbeLimit, [this] { probe_->Signal(SIGKILL); });
+  return OkStatus();
+}
+
+void KvmStatus::OnProbeEnded(ExitReason reason) {
+  if (!exited_) said_ = reason.clean() ? said_ : said_ + "\n" + reason.ToString();
+  exited_ = true;
+  limit_.Cancel();
+  if (!said_all_) return;
+  const auto answer = ParseAnswer(said_);
+  Know(answer ? *answer : Answer{false, fmt::format("the KVM probe gave no answer: {}", said_)});
+  Remember();
+}
+
+void KvmStatus::Know(Answer answer) {
+  answer_ = std::move(answer);
+  log::Info("KVM", {{"usable", answer_->usable}, {"reason", answer_->reason}});
+  loop_.Post([self = weak_.Get()] {
+    if (!self) return;
+    self->output_ = nullptr;
+    self->probe_ = nullptr;
+    self->Tell();
+  });
+}
+
+void KvmStatus::Tell() {
+  const Answer answer = *answer_;
+  for (Done& done : std::exchange(waiting_, {})) done(answer);
+}
+
+}  // namespace capsem::service

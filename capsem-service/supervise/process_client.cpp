@@ -1,0 +1,168 @@
+#include "supervise/process_client.h"
+
+#include <deque>
+#include <list>
+#include <optional>
+
+#include "base/timer.h"
+#include "capsem/process/v1/process.grpc.pb.h"
+#include "rpc/client_call.h"
+#include "rpc/client_stream.h"
+#include "rpc/endpoint.h"
+#include "supervise/process_client_exec.h"
+
+namespace capsem::service {
+
+using capsem::process::v1::HoldRequest;
+using capsem::process::v1::Machine;
+using capsem::process::v1::MachineEvent;
+using capsem::process::v1::StopRequest;
+using capsem::process::v1::StopResponse;
+using capsem::v1::SignalRequest;
+using capsem::v1::SignalResponse;
+
+namespace {
+
+using Async = Machine::StubInterface::async_interface;
+
+// A process whose connection broke is dead or dying, and its pidfd says so within milliseconds.
+constexpr std::chrono::seconds kReasonLimit{1};
+// On top of the grace that the guest gets: for the message, QEMU's end and the answer.
+constexpr std::chrono::seconds kStopMargin{10};
+constexpr std::chrono::seconds kSignalLimit{30};
+
+// What a caller sees of a process that went away in the middle of a call.
+bool IsBroken(const Status& status) {
+  return status.code() == StatusCode::kUnavailable || status.code() == StatusCode::kUnknown ||
+         status.code() == StatusCode::kCancelled || status.code() == StatusCode::kInternal;
+}
+
+}  // namespace
+
+class ProcessClient::Impl : public std::enable_shared_from_this<Impl> {
+ public:
+  Impl(Loop& loop, std::string path) : loop_(loop), path_(std::move(path)) {}
+
+  void Open() {
+    if (closed_) return;
+    stub_ = Machine::NewStub(rpc::ConnectChannel(path_));
+    auto calls = std::exchange(queue_, {});
+    for (Call& call : calls) call(OkStatus());
+  }
+
+  void Close(const Status& reason) {
+    if (closed_) return;
+    closed_ = reason;
+    hold_ = nullptr;
+    for (Call& call : std::exchange(queue_, {})) call(reason);
+    for (Broken& broken : broken_) {
+      loop_.Post([done = std::move(broken.done), reason]() mutable { done(reason); });
+    }
+    broken_.clear();
+  }
+
+  // Calls back with Ok when the stub is there: now, or in its turn after Open; or with why it will
+  // never be.
+  using Call = absl::AnyInvocable<void(const Status&)>;
+  void WhenOpen(Call call) {
+    if (closed_) return call(*closed_);
+    if (stub_) return call(OkStatus());
+    queue_.push_back(std::move(call));
+  }
+
+  void Explain(Status status, Done done) {
+    if (!IsBroken(status)) return done(status);
+    if (closed_) return done(*closed_);
+    const auto broken = broken_.emplace(broken_.end(), loop_, std::move(done));
+    broken->limit.Start(kReasonLimit, [this, broken, status] {
+      Done late = std::move(broken->done);
+      broken_.erase(broken);
+      late(status);
+    });
+  }
+
+  template <typename Request, typename Response>
+  void CallUnary(void (Async::*method)(grpc::ClientContext*, const Request*, Response*,
+                                       std::function<void(grpc::Status)>),
+                 const Request& request, std::chrono::milliseconds limit, Done done) {
+    WhenOpen([self = shared_from_this(), method, request, limit,
+              done = std::move(done)](const Status& open) mutable {
+      if (!open.ok()) {
+        return self->loop_.Post([done = std::move(done), open]() mutable { done(open); });
+      }
+      rpc::CallUnary(self->loop_, self->stub_->async(), method, request, {limit},
+                     [self, done = std::move(done)](const StatusOr<Response>& answer) mutable {
+                       if (answer.ok()) return done(OkStatus());
+                       self->Explain(answer.status(), std::move(done));
+                     });
+    });
+  }
+
+  void Hold(OnMachine on_machine) {
+    WhenOpen([this, on_machine = std::move(on_machine)](const Status& open) mutable {
+      if (!open.ok()) return;
+      hold_ = Reader::Start(loop_, stub_->async(), &Async::Hold, HoldRequest(), {},
+                            {.on_message = std::move(on_machine),
+                             .on_ready = [] {},
+                             .on_closed = [](const Status&) {}});
+    });
+  }
+
+  std::unique_ptr<ProcessExec> Exec(ProcessExec::Events events) {
+    auto exec = std::make_unique<ProcessClientExec>(
+        loop_, std::move(events), [self = weak_from_this()](Status status, Done done) {
+          const auto client = self.lock();
+          if (!client) return done(status);
+          client->Explain(std::move(status), std::move(done));
+        });
+    WhenOpen([this, handle = exec->weak()](const Status& open) {
+      if (!handle) return;
+      if (!open.ok()) return handle->Fail(open);
+      handle->Start(*stub_);
+    });
+    return exec;
+  }
+
+ private:
+  using Reader = rpc::ClientReader<HoldRequest, MachineEvent>;
+  struct Broken {
+    Broken(Loop& loop, Done told) : done(std::move(told)), limit(loop) {}
+    Done done;
+    Timer limit;
+  };
+
+  Loop& loop_;
+  const std::string path_;
+  std::unique_ptr<Machine::Stub> stub_;  // null before Open
+  std::optional<Status> closed_;
+  std::deque<Call> queue_;
+  std::list<Broken> broken_;  // calls whose connection broke before the reason was known
+  std::unique_ptr<Reader> hold_;
+};
+
+ProcessClient::ProcessClient(Loop& loop, std::string socket_path)
+    : impl_(std::make_shared<Impl>(loop, std::move(socket_path))) {}
+
+ProcessClient::~ProcessClient() { Close(Unavailable("the session is gone")); }
+
+void ProcessClient::Open() { impl_->Open(); }
+void ProcessClient::Close(const Status& reason) { impl_->Close(reason); }
+void ProcessClient::Hold(OnMachine on_machine) { impl_->Hold(std::move(on_machine)); }
+
+std::unique_ptr<ProcessExec> ProcessClient::Exec(ProcessExec::Events events) {
+  return impl_->Exec(std::move(events));
+}
+
+void ProcessClient::Signal(const SignalRequest& request, Done done) {
+  impl_->CallUnary<SignalRequest, SignalResponse>(&Async::Signal, request, kSignalLimit,
+                                                  std::move(done));
+}
+
+void ProcessClient::Stop(std::chrono::milliseconds grace, Done done) {
+  StopRequest request;
+  request.set_grace_ms(static_cast<uint32_t>(grace.count()));
+  impl_->CallUnary<StopRequest, StopResponse>(&Async::Stop, request, grace + kStopMargin,
+                                              std::move(done));
+}
+
+}  // namespace capsem::service

@@ -1,0 +1,132 @@
+#include "supervise/process_host.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <fstream>
+#include <optional>
+
+#include "base/testing/status_matchers.h"
+#include "base/testing/temp_dir.h"
+#include "base/testing/test_loop.h"
+
+namespace capsem::service {
+namespace {
+
+std::string Read(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+// A capsem-process that is a shell script.
+struct Fixture {
+  TestLoop loop;
+  TempDir dir;
+  bool listening = false;
+  std::optional<std::string> gone;
+  std::unique_ptr<ProcessHost> host;
+
+  StatusOr<std::unique_ptr<ProcessHost>> Launch(const std::string& lines) {
+    const std::string program = dir / "process";
+    std::ofstream(program) << "#!/bin/sh\n" << lines << "\n";
+    chmod(program.c_str(), 0700);
+    ProcessSpec spec;
+    spec.program = program;
+    spec.env = {"PATH=/usr/bin:/bin", "ONLY=this"};
+    spec.launch.set_session_dir(dir.path());
+    spec.launch.set_session_id("abcdefghijkl");
+    std::ofstream(dir / "disk") << "disk bytes";
+    spec.files.push_back(
+        {"disk", UniqueFd(open((dir / "disk").c_str(), O_RDWR | O_CLOEXEC)), true});
+    return ProcessHost::Launch(
+        loop, std::move(spec),
+        {.on_listening = [this] { listening = true; },
+         .on_gone = [this](std::string reason) { gone = std::move(reason); }});
+  }
+  void Start(const std::string& lines) { host = VALUE_OF(Launch(lines)); }
+  void AwaitGone() {
+    REQUIRE(loop.RunUntil([this] { return gone.has_value(); }));
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a process that says so is heard to listen") {
+  Fixture f;
+  f.Start("echo listening >&4; exec sleep 60");
+  REQUIRE(f.loop.RunUntil([&] { return f.listening; }));
+  REQUIRE(!f.gone);
+  f.host->Kill();
+  f.AwaitGone();
+  REQUIRE(*f.gone == "capsem-process ended with signal 9 (Killed)");
+}
+
+TEST_CASE("the process gets its specification, files, folder and environment, and nothing else") {
+  Fixture f;
+  f.Start(
+      "cat <&3 > spec; cat <&5 > copy; pwd > cwd; env > env; echo $2 > parent; ls /proc/$$/fd > "
+      "fds");
+  f.AwaitGone();
+  capsem::process::v1::LaunchSpec spec;
+  REQUIRE(spec.ParseFromString(Read(f.dir / "spec")));
+  REQUIRE(spec.session_id() == "abcdefghijkl");
+  REQUIRE(spec.holes_size() == 1);
+  REQUIRE(spec.holes(0).name() == "disk");
+  REQUIRE(spec.holes(0).inherited_fd() == 5);
+  REQUIRE(spec.holes(0).writable());
+  REQUIRE(Read(f.dir / "copy") == "disk bytes");
+  REQUIRE(Read(f.dir / "cwd") == f.dir.path() + "\n");
+  REQUIRE(Read(f.dir / "parent") == std::to_string(getpid()) + "\n");
+  const std::string env = Read(f.dir / "env");
+  REQUIRE(env.find("ONLY=this\n") != std::string::npos);
+  REQUIRE(env.find("HOME=") == std::string::npos);
+}
+
+TEST_CASE("what a process said last is part of the reason, and kept in its log at 0600") {
+  Fixture f;
+  f.Start("echo first >&2; echo 'capsem-process: no QEMU' >&2; exit 3");
+  f.AwaitGone();
+  REQUIRE(*f.gone ==
+          "capsem-process ended with exit code 3; it said last: capsem-process: no QEMU");
+  struct stat info {};
+  REQUIRE(stat((f.dir / "process.log").c_str(), &info) == 0);
+  REQUIRE((info.st_mode & 0777) == 0600);
+}
+
+TEST_CASE("a process that says something else on the ready pipe is ended") {
+  Fixture f;
+  f.Start("echo something else >&4; exec sleep 60");
+  f.AwaitGone();
+  REQUIRE(!f.listening);
+  REQUIRE(f.gone->find("did not say that it listens") != std::string::npos);
+}
+
+TEST_CASE("a program that is not there is an error at once") {
+  Fixture f;
+  ProcessSpec spec;
+  spec.program = f.dir / "nothing";
+  spec.launch.set_session_dir(f.dir.path());
+  REQUIRE_CODE(ProcessHost::Launch(f.loop, std::move(spec), {}), kNotFound);
+}
+
+TEST_CASE("a machine that outlives its process is ended before the end is told") {
+  Fixture f;
+  f.Start("sleep 60 & echo $! > machine; echo listening >&4; wait");
+  REQUIRE(f.loop.RunUntil([&] { return f.listening; }));
+  const pid_t machine = std::stoi(Read(f.dir / "machine"));
+  f.host->HoldMachine(machine);
+  REQUIRE(f.host->machine_pid() == machine);
+  kill(f.host->pid(), SIGKILL);
+  f.AwaitGone();
+  REQUIRE(Read("/proc/" + std::to_string(machine) + "/cmdline").empty());
+}
+
+TEST_CASE("a pid that is not the process's child is not believed") {
+  Fixture f;
+  f.Start("echo listening >&4; exec sleep 60");
+  REQUIRE(f.loop.RunUntil([&] { return f.listening; }));
+  f.host->HoldMachine(getpid());
+  REQUIRE(f.host->machine_pid() == 0);
+}
+
+}  // namespace capsem::service
