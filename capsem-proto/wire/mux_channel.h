@@ -34,16 +34,16 @@ struct MuxChannel {
   bool open_sent;  // both sides know of it: true from the begin for one that the peer opened
 
   // ---- outgoing ----
-  std::string metadata;   // of an own channel, for its OPEN
-  ByteQueue out;          // [acked, written)
-  uint64_t acked = 0;     // consumed by the peer
-  uint64_t sent = 0;      // on this connection, or at its begin wanted by the peer
-  bool finished = false;  // nothing more will be written
+  std::string metadata = {};  // of an own channel, for its OPEN
+  ByteQueue out = {};         // [acked, written)
+  uint64_t acked = 0;         // consumed by the peer
+  uint64_t sent = 0;          // on this connection, or at its begin wanted by the peer
+  bool finished = false;      // nothing more will be written
   bool fin_sent = false;
   bool fin_acked = false;
 
   // ---- incoming ----
-  ByteQueue in;  // [consumed, received)
+  ByteQueue in = {};  // [consumed, received)
   uint64_t consumed = 0;
   bool fin_received = false;
   uint64_t told = 0;  // the offset that was last sent in an ACK

@@ -186,6 +186,25 @@ TEST_CASE("channels whose readers have stopped do not stop another one") {
   REQUIRE(arrived == total);
 }
 
+TEST_CASE("an ACK that was put off is sent when memory has become short") {
+  MuxPair pair;
+  pair.Connect();
+  const ChannelId id = VALUE_OF(pair.host.mux->Open(ChannelKind::kExec));
+  constexpr size_t kLittle = 100'000;  // less than would be acknowledged at once
+  REQUIRE(pair.host.mux->Write(id, std::string(kLittle, 'x')) == kLittle);
+  pair.Exchange();
+  REQUIRE(pair.guest.Take(id).size() == kLittle);
+  for (int i = 0; i < 40; ++i) {
+    const ChannelId stuck = VALUE_OF(pair.host.mux->Open(ChannelKind::kExec));
+    pair.host.mux->Write(stuck, std::string(kChannelWindow, 'x'));
+  }
+  REQUIRE(pair.host.mux->Write(id, "x") == 0);
+  bool writable = false;
+  pair.host.on_writable = [&](ChannelId which) { writable = writable || which == id; };
+  pair.Exchange();
+  REQUIRE(writable);
+}
+
 TEST_CASE("on_output is told once until everything was pulled") {
   MuxPair pair;
   pair.host.mux->Write(kControlChannel, "a");

@@ -1,0 +1,56 @@
+#include "wire/mux_channel.h"
+
+#include "base/testing/status_matchers.h"
+
+namespace capsem::wire {
+namespace {
+
+TEST_CASE("a queue hands out what was appended, in order") {
+  ByteQueue queue;
+  queue.Append("abc");
+  queue.Append("def");
+  queue.Drop(2);
+  queue.Append("ghi");
+  REQUIRE(queue.view() == "cdefghi");
+  queue.Drop(7);
+  REQUIRE(queue.empty());
+  queue.Append("x");
+  REQUIRE(queue.view() == "x");
+}
+
+TEST_CASE("dropping bytes one by one moves what is left only a few times") {
+  ByteQueue queue;
+  queue.Append(std::string(100'000, 'x'));
+  size_t moves = 0;
+  while (queue.size() > 1) {
+    const char* expected = queue.view().data() + 1;
+    queue.Drop(1);
+    if (queue.view().data() != expected) ++moves;
+  }
+  REQUIRE(moves < 20);
+}
+
+TEST_CASE("an acknowledged offset frees bytes, and the FIN counts as one more") {
+  MuxChannel channel{1, ChannelKind::kExec, true};
+  channel.out.Append("12345");
+  channel.sent = 5;
+  channel.finished = channel.fin_sent = true;
+  REQUIRE(channel.sent_end() == 6);
+  channel.Acknowledge(3);
+  REQUIRE(channel.out.view() == "45");
+  REQUIRE(channel.written() == 5);
+  channel.Acknowledge(5);
+  REQUIRE_FALSE(channel.fin_acked);
+  channel.Acknowledge(6);
+  REQUIRE(channel.fin_acked);
+  REQUIRE(channel.acked_end() == 6);
+}
+
+TEST_CASE("the shares of all channels fit into what one link may have in flight") {
+  STATIC_REQUIRE(kInFlightPool + 2 * kMaxChannels * kInFlightReserve <= kMaxInFlight);
+  STATIC_REQUIRE(PoolCharge(kInFlightReserve) == 0);
+  STATIC_REQUIRE(PoolCharge(kInFlightReserve + 1) == 1);
+}
+
+}  // namespace
+}  // namespace capsem::wire
