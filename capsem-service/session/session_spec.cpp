@@ -1,0 +1,76 @@
+#include "session/session_spec.h"
+
+#include "wire/limits.h"
+
+namespace capsem::service {
+namespace {
+
+constexpr size_t kMaxKeyBytes = 256;
+
+Status CheckCpus(uint32_t cpus) {
+  if (cpus >= wire::kMinCpus && cpus <= wire::kMaxCpus) return OkStatus();
+  return WithRemedy(
+      InvalidArgument("{} cpus: a session has {} to {}", cpus, wire::kMinCpus, wire::kMaxCpus),
+      fmt::format("ask for {} to {} (--cpus)", wire::kMinCpus, wire::kMaxCpus));
+}
+
+Status CheckMemory(uint32_t mib) {
+  if (mib >= wire::kMinMemoryMib && mib <= wire::kMaxMemoryMib) return OkStatus();
+  return WithRemedy(
+      InvalidArgument("{} MiB of memory: a session has {} to {}", mib, wire::kMinMemoryMib,
+                      wire::kMaxMemoryMib),
+      fmt::format("ask for {} to {} MiB (--memory)", wire::kMinMemoryMib, wire::kMaxMemoryMib));
+}
+
+Status CheckVariable(const capsem::v1::EnvVar& variable) {
+  const std::string& key = variable.key();
+  if (key.empty() || key.size() > kMaxKeyBytes || key.find('=') != std::string::npos ||
+      key.find('\0') != std::string::npos) {
+    return WithRemedy(
+        InvalidArgument("an environment variable with the key \"{}\"", key.substr(0, kMaxKeyBytes)),
+        fmt::format("a key has 1 to {} bytes, no '=' and no NUL", kMaxKeyBytes));
+  }
+  if (variable.value().find('\0') != std::string::npos) {
+    return WithRemedy(InvalidArgument("the environment variable {} has a NUL in its value", key),
+                      "values are text: encode binary data, or write it to a file");
+  }
+  return OkStatus();
+}
+
+}  // namespace
+
+StatusOr<std::map<std::string, std::string>> CheckEnv(
+    const google::protobuf::RepeatedPtrField<capsem::v1::EnvVar>& variables) {
+  if (static_cast<size_t>(variables.size()) > wire::kMaxEnvVars) {
+    return WithRemedy(InvalidArgument("{} environment variables: {} are the most", variables.size(),
+                                      wire::kMaxEnvVars),
+                      "write a file of them into the session and source it");
+  }
+  std::map<std::string, std::string> env;
+  size_t bytes = 0;
+  for (const auto& variable : variables) {
+    TRY(CheckVariable(variable));
+    bytes += variable.key().size() + variable.value().size();
+    env[variable.key()] = variable.value();
+  }
+  if (bytes <= wire::kMaxEnvBytes) return env;
+  return WithRemedy(InvalidArgument("environment variables of {} bytes: {} are the most", bytes,
+                                    wire::kMaxEnvBytes),
+                    "write what is large into a file in the session");
+}
+
+StatusOr<SessionSpec> CheckCreate(const capsem::v1::CreateSessionRequest& request,
+                                  Emulation emulation) {
+  const bool emulated = emulation == Emulation::kEmulated;
+  SessionSpec spec;
+  if (!request.name().empty()) spec.name = TRY(SessionName::Parse(request.name()));
+  spec.image = request.image().empty() ? "base" : request.image();
+  spec.cpus = request.cpus() != 0 ? request.cpus() : emulated ? 1 : 2;
+  spec.memory_mib = request.memory_mib() != 0 ? request.memory_mib() : emulated ? 512 : 1024;
+  TRY(CheckCpus(spec.cpus));
+  TRY(CheckMemory(spec.memory_mib));
+  spec.env = TRY(CheckEnv(request.env()));
+  return spec;
+}
+
+}  // namespace capsem::service

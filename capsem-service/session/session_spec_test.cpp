@@ -1,0 +1,79 @@
+#include "session/session_spec.h"
+
+#include "base/testing/status_matchers.h"
+#include "wire/limits.h"
+
+namespace capsem::service {
+namespace {
+
+using capsem::v1::CreateSessionRequest;
+
+TEST_CASE("an empty request gets the defaults of its kind of machine") {
+  const SessionSpec hardware = VALUE_OF(CheckCreate({}, Emulation::kHardware));
+  REQUIRE((hardware.cpus == 2 && hardware.memory_mib == 1024));
+  REQUIRE(hardware.image == "base");
+  REQUIRE_FALSE(hardware.name.has_value());
+  const SessionSpec emulated = VALUE_OF(CheckCreate({}, Emulation::kEmulated));
+  REQUIRE((emulated.cpus == 1 && emulated.memory_mib == 512));
+}
+
+TEST_CASE("what was asked for is taken") {
+  CreateSessionRequest request;
+  request.set_name("box-1");
+  request.set_cpus(8);
+  request.set_memory_mib(16384);
+  request.set_image("mine");
+  const SessionSpec spec = VALUE_OF(CheckCreate(request, Emulation::kEmulated));
+  REQUIRE(spec.name->text() == "box-1");
+  REQUIRE((spec.cpus == 8 && spec.memory_mib == 16384 && spec.image == "mine"));
+}
+
+TEST_CASE("sizes out of bounds are refused with the limit and what helps") {
+  struct Row {
+    uint32_t cpus, memory;
+    const char* limit;
+  };
+  const auto row = GENERATE(Row{9, 0, "8"}, Row{4000000000, 0, "8"}, Row{0, 255, "256"},
+                            Row{0, 16385, "16384"}, Row{0, 1000000000, "16384"});
+  CreateSessionRequest request;
+  request.set_cpus(row.cpus);
+  request.set_memory_mib(row.memory);
+  const Status refused = CheckCreate(request, Emulation::kEmulated).status();
+  REQUIRE_CODE(refused, kInvalidArgument);
+  REQUIRE(Describe(refused).find(row.limit) != std::string::npos);
+  REQUIRE_FALSE(Remedy(refused).empty());
+}
+
+TEST_CASE("names that are none are refused") {
+  CreateSessionRequest request;
+  request.set_name(GENERATE("../x", "a b", "-x", "ü"));
+  REQUIRE_CODE(CheckCreate(request, Emulation::kEmulated), kInvalidArgument);
+}
+
+TEST_CASE("environment variables: what can never work is refused") {
+  struct Row {
+    std::string key, value;
+  };
+  const auto row = GENERATE(Row{"", "x"}, Row{"A=B", "x"}, Row{std::string("A\0B", 3), "x"},
+                            Row{"A", std::string("x\0y", 3)}, Row{std::string(257, 'K'), "x"},
+                            Row{"A", std::string(wire::kMaxEnvBytes, 'x')});
+  CreateSessionRequest request;
+  auto& variable = *request.add_env();
+  variable.set_key(row.key);
+  variable.set_value(row.value);
+  const Status refused = CheckCreate(request, Emulation::kEmulated).status();
+  REQUIRE_CODE(refused, kInvalidArgument);
+  REQUIRE_FALSE(Remedy(refused).empty());
+}
+
+TEST_CASE("environment variables: too many are refused, the last of two wins") {
+  CreateSessionRequest request;
+  for (size_t i = 0; i <= wire::kMaxEnvVars; ++i) request.add_env()->set_key("A");
+  REQUIRE_CODE(CheckCreate(request, Emulation::kEmulated), kInvalidArgument);
+  request.mutable_env()->RemoveLast();
+  request.mutable_env(255)->set_value("last");
+  REQUIRE(VALUE_OF(CheckCreate(request, Emulation::kEmulated)).env.at("A") == "last");
+}
+
+}  // namespace
+}  // namespace capsem::service
