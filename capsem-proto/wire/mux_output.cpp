@@ -29,7 +29,7 @@ bool Mux::Impl::PullOutput(std::string& out, size_t max) {
                     channel.metadata.size());
     out.append(channel.metadata);
   }
-  if (opens.empty()) PullTurns(out, limit);
+  PullTurns(out, limit);
   if (turns.empty() && out.size() > begin) PullAcks(out, acks_later, limit);
   output_told = HasOutput();
   return out.size() > begin;

@@ -64,6 +64,7 @@ TEST_CASE("a resume that cannot be is refused, and ends the link for good") {
   struct Case {
     const char* what;
     std::function<void(MuxResume&, Channel&)> spoil;
+    bool finished = false;  // by the host, before the cut
   };
   const auto c = GENERATE(
       Case{"a byte before the acknowledged ones",
@@ -73,6 +74,8 @@ TEST_CASE("a resume that cannot be is refused, and ends the link for good") {
            [](MuxResume&, Channel& one) { one.set_received(UINT64_MAX); }},
       Case{"a FIN that was never sent",
            [](MuxResume&, Channel& one) { one.set_fin_received(true); }},
+      Case{"a byte in place of the FIN", [](MuxResume&, Channel& one) { one.set_received(11); },
+           true},
       Case{"another kind", [](MuxResume&, Channel& one) { one.set_kind(0); }},
       Case{"a channel that was never opened",
            [](MuxResume& all, Channel&) { all.set_highest_peer(3); }},
@@ -89,6 +92,12 @@ TEST_CASE("a resume that cannot be is refused, and ends the link for good") {
            [](MuxResume& all, Channel&) { all.mutable_channels()->DeleteSubrange(0, 1); }});
   INFO(c.what);
   Halfway pair;
+  if (c.finished) {
+    pair.Reconnect();
+    pair.host.mux->Finish(1);
+    pair.Exchange();
+    pair.Cut();
+  }
   MuxResume said = pair.guest.mux->ResumeState();
   REQUIRE(said.channels_size() == 2);
   c.spoil(said, *said.mutable_channels(1));

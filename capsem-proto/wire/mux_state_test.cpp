@@ -30,6 +30,19 @@ StatusOr<std::unique_ptr<Mux>> Restored(std::string_view state, Mux::Side side =
   return mux;
 }
 
+// Whatever was restored can be used: nothing is read or sent that is not there.
+void UseAll(Mux& mux) {
+  REQUIRE(mux.ResumeState().channels_size() > 0);
+  mux.Connected();
+  std::string out;
+  for (const ChannelId id : mux.Channels()) {
+    mux.Consume(id, mux.Readable(id).size());
+    mux.Write(id, "more");
+    mux.Finish(id);
+  }
+  while (mux.PullOutput(out, 1 << 16)) REQUIRE(out.size() < 2 * kMaxInFlight);
+}
+
 TEST_CASE("what was saved is restored") {
   const std::string state = SavedHost();
   REQUIRE(VALUE_OF(Restored(state))->Save() == state);
@@ -60,6 +73,7 @@ TEST_CASE("damaged state is refused, or restored to something that holds togethe
         continue;
       }
       REQUIRE((*mux)->Save() == damaged);
+      UseAll(**mux);
     }
   }
   REQUIRE(refused > 0);
