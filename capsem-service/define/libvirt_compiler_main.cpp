@@ -1,0 +1,223 @@
+// capsem-define: the short-lived child in which libvirt lives. Domain XML in on stdin, one JSON
+// object out on stdout, then the end:
+//
+//   {"native": "…", "libvirt": "9.0.0", "qemu": "7.2.22", "files": ["/usr/lib/…", …]}
+//   {"error": {"code": 9, "cause": "…", "remedy": "…"}}          and exit code 1
+//
+// `files` are the libraries and programs that the answer depends on. The service starts this under
+// an unprivileged uid; nothing here needs a right that any user does not have. No libuv: its fork
+// handler breaks libvirt's way of making daemons.
+#include <fcntl.h>
+#include <libvirt/libvirt.h>
+#include <libvirt/virterror.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <thread>
+
+#include "base/status.h"
+#include "base/unique_fd.h"
+#include "define/stray_probes.h"
+
+namespace capsem::service {
+namespace {
+
+// A domain of ours has 3 KiB.
+constexpr size_t kMaxXml = 256 * 1024;
+
+// Nothing of the host is to be asked for or changed: only a command line is made here.
+constexpr char kQemuConf[] =
+    "security_driver = \"none\"\n"
+    "namespaces = []\n"
+    "cgroup_controllers = []\n"
+    "stdio_handler = \"file\"\n"
+    "remember_owner = 0\n"
+    "seccomp_sandbox = 1\n";
+
+struct Arguments {
+  std::string root;      // a folder for libvirt's state and its cache of what QEMU can do
+  std::string emulator;  // the QEMU that the domain names
+};
+
+StatusOr<Arguments> ParseArguments(int argc, char** argv) {
+  Arguments arguments;
+  for (int i = 1; i + 1 < argc; i += 2) {
+    const std::string_view name = argv[i];
+    if (name == "--root") arguments.root = argv[i + 1];
+    if (name == "--emulator") arguments.emulator = argv[i + 1];
+  }
+  if (argc != 5 || arguments.root.empty() || arguments.emulator.empty()) {
+    return InvalidArgument("usage: capsem-define --root FOLDER --emulator PROGRAM < domain.xml");
+  }
+  return arguments;
+}
+
+// The root under a name that is short, for the sockets in it, and that needs no right on the
+// folders above it: through the descriptor of the folder, which stays open.
+StatusOr<std::string> OpenRoot(const std::string& path) {
+  const int fd = open(path.c_str(), O_DIRECTORY | O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return FromErrno("open libvirt's folder {}", path);
+  return fmt::format("/proc/{}/fd/{}", getpid(), fd);
+}
+
+// A probe that we started would outlive us: whoever wants us gone is made to wait for its end.
+void EndProbesOnSignal(const std::string& root) {
+  static sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::thread([root] {
+    int signal = 0;
+    sigwait(&signals, &signal);
+    EndStrayProbes(root);
+    _exit(128 + signal);
+  }).detach();
+}
+
+Status PrepareEnvironment(const std::string& root) {
+  clearenv();
+  setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1);
+  setenv("LC_ALL", "C", 1);
+  for (const char* name :
+       {"HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR"}) {
+    setenv(name, root.c_str(), 1);
+  }
+  umask(077);
+  mkdir((root + "/etc").c_str(), 0700);
+  std::ofstream conf(root + "/etc/qemu.conf");
+  conf << kQemuConf << std::flush;
+  if (!conf) return PermissionDenied("cannot write {}/etc/qemu.conf", root);
+  return OkStatus();
+}
+
+Status RequireEmulator(const std::string& emulator) {
+  if (access(emulator.c_str(), X_OK) == 0) return OkStatus();
+  return WithRemedy(FailedPrecondition("QEMU is not installed: there is no {}", emulator),
+                    "sudo apt-get install qemu-system-x86");
+}
+
+Status LibvirtStatus(std::string_view what) {
+  const virErrorPtr error = virGetLastError();
+  const std::string text = error == nullptr ? "no reason given" : error->message;
+  const int code = error == nullptr ? 0 : error->code;
+  if (code == VIR_ERR_XML_ERROR || code == VIR_ERR_XML_DETAIL || code == VIR_ERR_PARSE_FAILED) {
+    return Internal("{}: {}", what, text);
+  }
+  return WithRemedy(FailedPrecondition("{}: {}", what, text),
+                    "Capsem needs QEMU 7.2 and libvirt 9.0 or newer: sudo apt-get install "
+                    "qemu-system-x86 libvirt-daemon-driver-qemu");
+}
+
+StatusOr<std::string> NativeCommand(const std::string& root, const std::string& xml) {
+  virSetErrorFunc(nullptr, [](void*, virErrorPtr) {});
+  if (virEventRegisterDefaultImpl() != 0) return LibvirtStatus("libvirt cannot start");
+  const auto close_connection = [](virConnectPtr connection) { virConnectClose(connection); };
+  const std::unique_ptr<virConnect, decltype(close_connection)> connection(
+      virConnectOpen(("qemu:///embed?root=" + root).c_str()), close_connection);
+  if (!connection) return LibvirtStatus("libvirt cannot work with QEMU");
+  const std::unique_ptr<char, decltype(&free)> native(
+      virConnectDomainXMLToNative(connection.get(), "qemu-argv", xml.c_str(), 0), &free);
+  if (!native) return LibvirtStatus("libvirt cannot define this machine on this host");
+  return std::string(native.get());
+}
+
+// "QEMU emulator version 7.2.22 (Debian 1:7.2+…)" → "7.2.22"
+StatusOr<std::string> QemuVersion(const std::string& emulator) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) return FromErrno("pipe");
+  const UniqueFd read_end(ends[0]);
+  UniqueFd write_end(ends[1]);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, write_end.get(), STDOUT_FILENO);
+  char* const argv[] = {const_cast<char*>(emulator.c_str()), const_cast<char*>("--version"),
+                        nullptr};
+  pid_t pid = 0;
+  const int error = posix_spawn(&pid, emulator.c_str(), &actions, nullptr, argv, environ);
+  posix_spawn_file_actions_destroy(&actions);
+  if (error != 0) return ErrnoStatus(error, "start " + emulator);
+  write_end.Reset();
+  char text[256] = {};
+  size_t size = 0;
+  ssize_t count = 0;
+  while (size < sizeof text - 1 &&
+         (count = read(read_end.get(), text + size, sizeof text - 1 - size)) > 0) {
+    size += static_cast<size_t>(count);
+  }
+  waitpid(pid, nullptr, 0);
+  char version[32] = {};
+  if (std::sscanf(text, "QEMU emulator version %31[0-9.]", version) != 1) {
+    return FailedPrecondition("{} does not say its version", emulator);
+  }
+  return std::string(version);
+}
+
+std::string LibvirtVersion() {
+  unsigned long version = 0;
+  virGetVersion(&version, nullptr, nullptr);
+  return fmt::format("{}.{}.{}", version / 1'000'000, version / 1000 % 1000, version % 1000);
+}
+
+// The emulator, and every part of libvirt that is loaded by now.
+std::set<std::string> FilesUsed(const std::string& emulator) {
+  std::set<std::string> files = {emulator};
+  std::ifstream maps("/proc/self/maps");
+  for (std::string line; std::getline(maps, line);) {
+    const size_t path = line.find('/');
+    if (path != std::string::npos && line.find("libvirt", path) != std::string::npos) {
+      files.insert(line.substr(path));
+    }
+  }
+  return files;
+}
+
+StatusOr<nlohmann::json> Compile(int argc, char** argv) {
+  const Arguments arguments = TRY(ParseArguments(argc, argv));
+  const std::string root = TRY(OpenRoot(arguments.root));
+  EndStrayProbes(root);
+  EndProbesOnSignal(root);
+  TRY(RequireEmulator(arguments.emulator));
+  TRY(PrepareEnvironment(root));
+  std::string xml(kMaxXml + 1, '\0');
+  std::cin.read(xml.data(), static_cast<std::streamsize>(xml.size()));
+  xml.resize(static_cast<size_t>(std::cin.gcount()));
+  if (xml.empty() || xml.size() > kMaxXml) {
+    return InvalidArgument("the domain on stdin has {} bytes", xml.size());
+  }
+  nlohmann::json answer;
+  answer["native"] = TRY(NativeCommand(root, xml));
+  answer["libvirt"] = LibvirtVersion();
+  answer["qemu"] = TRY(QemuVersion(arguments.emulator));
+  answer["files"] = FilesUsed(arguments.emulator);
+  return answer;
+}
+
+}  // namespace
+}  // namespace capsem::service
+
+int main(int argc, char** argv) {
+  using nlohmann::json;
+  const auto answer = capsem::service::Compile(argc, argv);
+  json said = json::object();
+  if (answer.ok()) {
+    said = *answer;
+  } else {
+    said["error"] = {{"code", static_cast<int>(answer.status().code())},
+                     {"cause", std::string(capsem::Message(answer.status()))},
+                     {"remedy", capsem::Remedy(answer.status())}};
+  }
+  std::cout << said.dump(-1, ' ', false, json::error_handler_t::replace) << std::endl;
+  // libvirt's threads are still there: nothing of theirs is worth waiting for.
+  _exit(answer.ok() ? 0 : 1);
+}
