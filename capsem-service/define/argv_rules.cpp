@@ -1,7 +1,8 @@
 // The table is at the end: rules in the order in which libvirt writes options. A rule is chosen by
 // the option's name and, where one option serves many purposes, by one member of its value.
 //
-// Platform: kvm; elsewhere: the same machine is emulated.
+// Platform: x86; elsewhere: libvirt's options for that machine are unknown, and the error names
+// one.
 #include "define/argv_rules.h"
 
 #include <algorithm>

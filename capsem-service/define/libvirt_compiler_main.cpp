@@ -12,6 +12,7 @@
 #include <libvirt/virterror.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -24,7 +25,6 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <set>
-#include <thread>
 
 #include "base/status.h"
 #include "base/unique_fd.h"
@@ -63,26 +63,12 @@ StatusOr<Arguments> ParseArguments(int argc, char** argv) {
   return arguments;
 }
 
-// The root under a name that is short, for the sockets in it, and that needs no right on the
-// folders above it: through the descriptor of the folder, which stays open.
+// The folder under a name that is short, for the sockets in it, and that needs no right on the
+// folders above it: through our descriptor of it. Also good for the QEMUs that libvirt starts.
 StatusOr<std::string> OpenRoot(const std::string& path) {
   const int fd = open(path.c_str(), O_DIRECTORY | O_RDONLY | O_CLOEXEC);
   if (fd < 0) return FromErrno("open libvirt's folder {}", path);
   return fmt::format("/proc/{}/fd/{}", getpid(), fd);
-}
-
-// A probe that we started would outlive us: whoever wants us gone is made to wait for its end.
-void EndProbesOnSignal(const std::string& root) {
-  static sigset_t signals;
-  sigemptyset(&signals);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  std::thread([root] {
-    int signal = 0;
-    sigwait(&signals, &signal);
-    EndStrayProbes(root);
-    _exit(128 + signal);
-  }).detach();
 }
 
 Status PrepareEnvironment(const std::string& root) {
@@ -182,11 +168,8 @@ std::set<std::string> FilesUsed(const std::string& emulator) {
   return files;
 }
 
-StatusOr<nlohmann::json> Compile(int argc, char** argv) {
-  const Arguments arguments = TRY(ParseArguments(argc, argv));
+StatusOr<nlohmann::json> Compile(const Arguments& arguments) {
   const std::string root = TRY(OpenRoot(arguments.root));
-  EndStrayProbes(root);
-  EndProbesOnSignal(root);
   TRY(RequireEmulator(arguments.emulator));
   TRY(PrepareEnvironment(root));
   std::string xml(kMaxXml + 1, '\0');
@@ -203,21 +186,59 @@ StatusOr<nlohmann::json> Compile(int argc, char** argv) {
   return answer;
 }
 
-}  // namespace
-}  // namespace capsem::service
-
-int main(int argc, char** argv) {
-  using nlohmann::json;
-  const auto answer = capsem::service::Compile(argc, argv);
-  json said = json::object();
+// Says the answer on stdout; the exit code.
+int Tell(const StatusOr<nlohmann::json>& answer) {
+  nlohmann::json said = nlohmann::json::object();
   if (answer.ok()) {
     said = *answer;
   } else {
     said["error"] = {{"code", static_cast<int>(answer.status().code())},
-                     {"cause", std::string(capsem::Message(answer.status()))},
-                     {"remedy", capsem::Remedy(answer.status())}};
+                     {"cause", std::string(Message(answer.status()))},
+                     {"remedy", Remedy(answer.status())}};
   }
-  std::cout << said.dump(-1, ' ', false, json::error_handler_t::replace) << std::endl;
-  // libvirt's threads are still there: nothing of theirs is worth waiting for.
-  _exit(answer.ok() ? 0 : 1);
+  std::cout << said.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << std::endl;
+  return answer.ok() ? 0 : 1;
+}
+
+// The worker has libvirt and its threads; this process only waits, so that it can clean up however
+// the worker ends. What libvirt started on the way would outlive both.
+int WaitFor(pid_t worker, const sigset_t& signals, const std::string& root) {
+  int signal = 0;
+  sigwait(&signals, &signal);
+  if (signal != SIGCHLD) kill(worker, SIGKILL);
+  int status = 0;
+  waitpid(worker, &status, 0);
+  EndStrayProbes(root);
+  if (signal != SIGCHLD) return 128 + signal;
+  if (WIFEXITED(status)) return WEXITSTATUS(status);
+  std::cerr << "libvirt was ended by signal " << WTERMSIG(status) << std::endl;
+  return 128 + WTERMSIG(status);
+}
+
+int Run(const Arguments& arguments) {
+  // A run that was killed may have left some.
+  EndStrayProbes(arguments.root);
+  sigset_t signals;
+  sigset_t before;
+  sigemptyset(&signals);
+  for (const int signal : {SIGCHLD, SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
+  sigprocmask(SIG_BLOCK, &signals, &before);
+  const pid_t self = getpid();
+  const pid_t worker = fork();
+  if (worker < 0) return Tell(FromErrno("fork"));
+  if (worker > 0) return WaitFor(worker, signals, arguments.root);
+  sigprocmask(SIG_SETMASK, &before, nullptr);
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != self) _exit(1);
+  // libvirt's threads are still there at the end: nothing of theirs is worth waiting for.
+  _exit(Tell(Compile(arguments)));
+}
+
+}  // namespace
+}  // namespace capsem::service
+
+int main(int argc, char** argv) {
+  const auto arguments = capsem::service::ParseArguments(argc, argv);
+  if (!arguments.ok()) return capsem::service::Tell(arguments.status());
+  return capsem::service::Run(*arguments);
 }
