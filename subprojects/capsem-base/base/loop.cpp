@@ -1,5 +1,7 @@
 #include "base/loop.h"
 
+#include <utility>
+
 #include "base/status.h"
 
 namespace capsem {
@@ -22,6 +24,9 @@ Loop::Loop() {
 
 Loop::~Loop() {
   AssertOwned();
+  // Tasks that never ran may own objects with handles: those go while the loop can still close them. Their destructors
+  // may post again.
+  while (!posted_.empty()) std::exchange(posted_, {}).clear();
   uv_close(reinterpret_cast<uv_handle_t*>(&wake_), nullptr);
   // Objects closed their handles in their destructors; the close callbacks still have to run.
   while (uv_run(&uv_, UV_RUN_NOWAIT) != 0) {

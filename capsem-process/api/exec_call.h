@@ -1,0 +1,45 @@
+// One Exec call on process.sock: a gRPC stream on one side, an ExecRun on the other.
+//
+// Losing the stream ends nothing: the run is detached and goes on (architecture §5). Back-pressure
+// passes through both ways: a full stream holds the run's channel, a full stdin stops the reading
+// of messages. Loop thread only.
+#pragma once
+
+#include <absl/functional/any_invocable.h>
+
+#include <memory>
+
+#include "base/weak.h"
+#include "capsem/v1/execs.pb.h"
+#include "guest/guest_session.h"
+#include "life.h"
+#include "rpc/server_stream.h"
+
+namespace capsem::process {
+
+class ExecCall {
+ public:
+  using Stream = rpc::ServerStream<capsem::v1::ExecInput, capsem::v1::ExecEvent>;
+
+  // `on_over` is called once, when the caller may drop this.
+  ExecCall(std::unique_ptr<Stream> stream, Life& life, GuestSession& guest,
+           absl::AnyInvocable<void()> on_over);
+
+ private:
+  void OnInput(capsem::v1::ExecInput input);
+  void OnStart(capsem::v1::ExecStart start);
+  void Begin(const capsem::v1::ExecStart& start);
+  ExecSink MakeSink();
+  void Finish(const Status& status);
+
+  const std::unique_ptr<Stream> stream_;
+  Life& life_;
+  GuestSession& guest_;
+  absl::AnyInvocable<void()> on_over_;
+  Weak<ExecRun> run_;
+  bool start_seen_ = false;
+  bool finished_ = false;
+  WeakOwner<ExecCall> weak_{this};
+};
+
+}  // namespace capsem::process

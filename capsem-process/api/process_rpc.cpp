@@ -1,0 +1,110 @@
+#include "api/process_rpc.h"
+
+#include <utility>
+
+namespace capsem::process {
+
+using capsem::process::v1::HoldRequest;
+using capsem::process::v1::MachineEvent;
+using capsem::process::v1::ReplugRequest;
+using capsem::process::v1::ReplugResponse;
+using capsem::process::v1::StopRequest;
+using capsem::process::v1::StopResponse;
+using capsem::v1::SignalRequest;
+using capsem::v1::SignalResponse;
+
+ProcessRpc::ProcessRpc(Loop& loop, Life& life, GuestSession& guest, ProcessVerbs verbs)
+    : loop_(loop), life_(life), guest_(guest), verbs_(std::move(verbs)) {
+  life_.Observe([this](const Life&) { TellHolds(); });
+}
+
+grpc::ServerWriteReactor<grpc::ByteBuffer>* ProcessRpc::Hold(grpc::CallbackServerContext*,
+                                                             const grpc::ByteBuffer* in) {
+  return HoldStream::Accept<HoldRequest>(
+      loop_, in, [this](const HoldRequest&, auto stream) { AddHold(std::move(stream)); });
+}
+
+grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* ProcessRpc::Exec(
+    grpc::CallbackServerContext*) {
+  return ExecCall::Stream::Accept(loop_, [this](auto stream) {
+    const auto slot = execs_.emplace(execs_.end());
+    *slot = std::make_unique<ExecCall>(std::move(stream), life_, guest_, [this, slot] {
+      // Later: the call's own event is on the stack.
+      loop_.Post([this, slot] {
+        execs_.erase(slot);
+        AfterRemoval();
+      });
+    });
+  });
+}
+
+grpc::ServerUnaryReactor* ProcessRpc::Signal(grpc::CallbackServerContext*,
+                                             const grpc::ByteBuffer* in, grpc::ByteBuffer* out) {
+  return rpc::OnLoop<SignalRequest, SignalResponse>(
+      loop_, in, out, [this](const SignalRequest& request, auto reply) {
+        const Status status = guest_.Signal(request.exec(), request.signal());
+        if (!status.ok()) return reply(status);
+        reply(SignalResponse());
+      });
+}
+
+grpc::ServerUnaryReactor* ProcessRpc::Stop(grpc::CallbackServerContext*, const grpc::ByteBuffer* in,
+                                           grpc::ByteBuffer* out) {
+  return rpc::OnLoop<StopRequest, StopResponse>(
+      loop_, in, out, [this](const StopRequest& request, auto reply) {
+        verbs_.stop(request.grace_ms(), [reply = std::move(reply)](Status status) mutable {
+          if (!status.ok()) return reply(status);
+          reply(StopResponse());
+        });
+      });
+}
+
+grpc::ServerUnaryReactor* ProcessRpc::Replug(grpc::CallbackServerContext*,
+                                             const grpc::ByteBuffer* in, grpc::ByteBuffer* out) {
+  return rpc::OnLoop<ReplugRequest, ReplugResponse>(
+      loop_, in, out, [this](const ReplugRequest& request, auto reply) {
+        verbs_.replug(request, std::move(reply));
+      });
+}
+
+void ProcessRpc::AddHold(std::unique_ptr<HoldStream> stream) {
+  const auto slot = holds_.insert(holds_.end(), std::move(stream));
+  (*slot)->Begin({.on_closed = [this, slot](bool) {
+    loop_.Post([this, slot] {
+      holds_.erase(slot);
+      AfterRemoval();
+    });
+  }});
+  (*slot)->Write(Now());
+  if (life_.state() == Life::State::kGone) (*slot)->Finish(OkStatus());
+}
+
+void ProcessRpc::TellHolds() {
+  const bool gone = life_.state() == Life::State::kGone;
+  for (auto& hold : holds_) {
+    hold->Write(Now());
+    if (gone) hold->Finish(OkStatus());
+  }
+}
+
+MachineEvent ProcessRpc::Now() {
+  MachineEvent event;
+  event.set_machine_pid(verbs_.machine_pid());
+  switch (life_.state()) {
+    case Life::State::kBooting: event.set_state(MachineEvent::STATE_BOOTING); break;
+    case Life::State::kReady:
+    case Life::State::kDraining: event.set_state(MachineEvent::STATE_READY); break;
+    case Life::State::kGone:
+      event.set_state(MachineEvent::STATE_GONE);
+      event.set_reason(life_.reason());
+      event.set_clean(life_.clean());
+      break;
+  }
+  return event;
+}
+
+void ProcessRpc::AfterRemoval() {
+  if (idle()) verbs_.on_idle();
+}
+
+}  // namespace capsem::process

@@ -1,0 +1,71 @@
+// Serves capsem.process.v1.Machine: one line per verb; what a verb does is life's, the guest's or
+// the app's business.
+#pragma once
+
+#include <absl/functional/any_invocable.h>
+
+#include <list>
+#include <memory>
+
+#include "api/exec_call.h"
+#include "base/loop.h"
+#include "capsem/process/v1/process.grpc.pb.h"
+#include "guest/guest_session.h"
+#include "life.h"
+#include "rpc/on_loop.h"
+#include "rpc/server_stream.h"
+
+namespace capsem::process {
+
+// What only the app can do.
+struct ProcessVerbs {
+  absl::AnyInvocable<void(uint32_t grace_ms, absl::AnyInvocable<void(Status)> done)> stop;
+  absl::AnyInvocable<void(const capsem::process::v1::ReplugRequest&,
+                          absl::AnyInvocable<void(StatusOr<capsem::process::v1::ReplugResponse>)>)>
+      replug;
+  absl::AnyInvocable<uint32_t()> machine_pid;
+  // Nobody holds this process any more and no call is being served.
+  absl::AnyInvocable<void()> on_idle;
+};
+
+using MachineService = capsem::process::v1::Machine;
+using ProcessRpcBase =
+    MachineService::WithRawCallbackMethod_Hold<MachineService::WithRawCallbackMethod_Exec<
+        MachineService::WithRawCallbackMethod_Signal<MachineService::WithRawCallbackMethod_Stop<
+            MachineService::WithRawCallbackMethod_Replug<MachineService::Service>>>>>;
+
+class ProcessRpc final : public ProcessRpcBase {
+ public:
+  ProcessRpc(Loop& loop, Life& life, GuestSession& guest, ProcessVerbs verbs);
+
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* Hold(grpc::CallbackServerContext*,
+                                                   const grpc::ByteBuffer* in) override;
+  grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* Exec(
+      grpc::CallbackServerContext*) override;
+  grpc::ServerUnaryReactor* Signal(grpc::CallbackServerContext*, const grpc::ByteBuffer* in,
+                                   grpc::ByteBuffer* out) override;
+  grpc::ServerUnaryReactor* Stop(grpc::CallbackServerContext*, const grpc::ByteBuffer* in,
+                                 grpc::ByteBuffer* out) override;
+  grpc::ServerUnaryReactor* Replug(grpc::CallbackServerContext*, const grpc::ByteBuffer* in,
+                                   grpc::ByteBuffer* out) override;
+
+  // No Hold stream and no Exec call is open.
+  bool idle() const { return holds_.empty() && execs_.empty(); }
+
+ private:
+  using HoldStream = rpc::ServerWriter<capsem::process::v1::MachineEvent>;
+
+  void AddHold(std::unique_ptr<HoldStream> stream);
+  void TellHolds();
+  capsem::process::v1::MachineEvent Now();
+  void AfterRemoval();
+
+  Loop& loop_;
+  Life& life_;
+  GuestSession& guest_;
+  ProcessVerbs verbs_;
+  std::list<std::unique_ptr<HoldStream>> holds_;
+  std::list<std::unique_ptr<ExecCall>> execs_;
+};
+
+}  // namespace capsem::process

@@ -1,0 +1,180 @@
+#include "app.h"
+
+#include <unistd.h>
+#include <chrono>
+#include <filesystem>
+#include <utility>
+
+#include "base/log.h"
+#include "machine/qemu_machine.h"
+#include "wire/run_dir.h"
+
+namespace capsem::process {
+namespace {
+
+// A guest that has not come up by then is not coming: a cold boot takes 3-4 s emulated (findings),
+// four at once on two busy cores about six times that.
+constexpr std::chrono::seconds kBootLimit{120};
+// QEMU closes its sockets and exits within milliseconds of each other, also on a busy host.
+constexpr std::chrono::seconds kLostLimit{2};
+// How long the last words to those who hold this process may take.
+constexpr std::chrono::seconds kLeaveLimit{1};
+
+Status SayListening(UniqueFd pipe) {
+  constexpr std::string_view kWord = "listening\n";
+  if (write(pipe.get(), kWord.data(), kWord.size()) < 0) return FromErrno("tell the service");
+  return OkStatus();
+}
+
+}  // namespace
+
+StatusOr<std::unique_ptr<App>> App::Create(Loop& loop, Config config) {
+  std::unique_ptr<App> app(new App(loop, std::move(config)));
+  TRY(app->Start());
+  return app;
+}
+
+App::App(Loop& loop, Config config)
+    : loop_(loop),
+      config_(std::move(config)),
+      boot_limit_(loop),
+      stop_limit_(loop),
+      lost_limit_(loop),
+      leave_limit_(loop) {}
+
+Status App::Start() {
+  parent_ = TRY(ParentWatch::Create(loop_, config_.parent, [this] { OnParentGone(); }));
+  GuestIdentity identity{config_.launch.session_id(), config_.launch.session_name(), {}};
+  for (const auto& entry : config_.launch.env()) identity.env[entry.key()] = entry.value();
+  guest_ = std::make_unique<GuestSession>(loop_, std::move(identity), GuestEvents());
+  port_ = std::make_unique<VsockPort>(
+      loop_, VsockPort::Events{
+                 .on_connection = [this](UniqueFd fd) { guest_->Adopt(std::move(fd)); },
+                 .on_lost = [this](Status why) { OnDeviceLost(why); },
+             });
+  TRY(StartMachine());
+  return Serve();
+}
+
+Status App::StartMachine() {
+  const auto& launch = config_.launch;
+  QemuSpec spec;
+  spec.argv.assign(launch.qemu_argv().begin(), launch.qemu_argv().end());
+  spec.files = std::move(config_.files);
+  spec.memory_bytes = launch.memory_bytes();
+  spec.serial_log_dir = launch.session_dir();
+  machine_ = TRY(QemuMachine::Create(
+      loop_, std::move(spec),
+      {.on_exit = [this](Machine::Exit exit) { OnMachineExit(std::move(exit)); }}));
+  replug_ = std::make_unique<Replug>(*machine_, *port_, *guest_,
+                                     launch.session_dir() + "/" + session_file::kLinkState);
+  machine_->Boot(TRY(port_->MakeDevice()), [this](Status status) {
+    if (!status.ok()) End(Describe(status), false);
+  });
+  boot_limit_.Start(kBootLimit, [this] {
+    End(fmt::format("the guest did not come up within {} s", kBootLimit.count()), false);
+  });
+  return OkStatus();
+}
+
+Status App::Serve() {
+  rpc_ = std::make_unique<ProcessRpc>(loop_, life_, *guest_, Verbs());
+  endpoint_ = TRY(rpc::ServerEndpoint::Listen(
+      loop_, config_.launch.session_dir() + "/" + session_file::kProcessSocket, {rpc_.get()}));
+  return SayListening(std::move(config_.ready_pipe));
+}
+
+ProcessVerbs App::Verbs() {
+  return {
+      .stop = [this](uint32_t grace_ms,
+                     absl::AnyInvocable<void(Status)> done) { Stop(grace_ms, std::move(done)); },
+      .replug =
+          [this](const Replug::Request& request, Replug::Done done) {
+            if (!config_.launch.test_rpcs()) {
+              return done(FailedPrecondition("Replug is for tests, and this machine is none"));
+            }
+            life_.WhenReady([this, request, done = std::move(done)](Status ready) mutable {
+              if (!ready.ok()) return done(ready);
+              replug_->Run(request, std::move(done));
+            });
+          },
+      .machine_pid =
+          [this] { return machine_ == nullptr ? 0u : static_cast<uint32_t>(machine_->pid()); },
+      .on_idle = [this] { LeaveWhenIdle(); },
+  };
+}
+
+GuestSession::Events App::GuestEvents() {
+  return {
+      .on_configured =
+          [this] {
+            boot_limit_.Cancel();
+            life_.Ready();
+          },
+      .on_powering_off = [this] { life_.Drain(); },
+      .on_broken = [this](Status why) { End(Describe(why), false); },
+      .on_up = [this] { replug_->OnLinkUp(); },
+  };
+}
+
+void App::Stop(uint32_t grace_ms, absl::AnyInvocable<void(Status)> done) {
+  if (life_.state() == Life::State::kGone) return done(OkStatus());
+  life_.Observe([done = std::move(done)](const Life& life) mutable {
+    if (life.state() == Life::State::kGone && done != nullptr)
+      std::exchange(done, nullptr)(OkStatus());
+  });
+  const bool never_ready = life_.state() == Life::State::kBooting;
+  life_.Drain();
+  // A guest that has not come up cannot be asked.
+  if (never_ready) return End("stopped while it was starting", true);
+  guest_->PowerOff(grace_ms);
+  stop_limit_.Start(std::chrono::milliseconds(grace_ms), [this] {
+    log::Warning("the guest did not power off in time");
+    End("stopped by force: the guest did not power off in time", true);
+  });
+}
+
+void App::OnMachineExit(Machine::Exit exit) {
+  const bool asked = life_.state() == Life::State::kDraining;
+  End(exit.reason, exit.clean || asked);
+}
+
+void App::End(const std::string& reason, bool clean) {
+  if (life_.state() == Life::State::kGone) return;
+  log::Info("the machine is gone", {{"reason", reason}, {"clean", clean}});
+  boot_limit_.Cancel();
+  stop_limit_.Cancel();
+  lost_limit_.Cancel();
+  machine_->Kill();
+  guest_->Fail(Unavailable("the machine is gone: {}", reason));
+  life_.Gone(reason, clean);
+  leave_limit_.Start(kLeaveLimit, [this] { Leave(); });
+  loop_.Post([this] { LeaveWhenIdle(); });
+}
+
+void App::OnDeviceLost(const Status& why) {
+  if (why.code() != StatusCode::kUnavailable) return End(Describe(why), false);
+  // QEMU closed its end, as it does when it leaves: its exit says why. One that stays is of no use.
+  lost_limit_.Start(kLostLimit, [this] { End("QEMU lost the vsock device", false); });
+}
+
+void App::OnParentGone() {
+  // Nobody could find this machine again: it goes, and nothing of it stays (adoption has no lease
+  // yet).
+  log::Warning("capsem-service is gone: this machine ends");
+  machine_.reset();
+  std::error_code ignored;
+  std::filesystem::remove_all(config_.launch.session_dir(), ignored);
+  _exit(0);
+}
+
+void App::LeaveWhenIdle() {
+  if (life_.state() == Life::State::kGone && rpc_ != nullptr && rpc_->idle()) Leave();
+}
+
+void App::Leave() {
+  if (std::exchange(leaving_, true)) return;
+  endpoint_->Shutdown(std::chrono::milliseconds(200), [this] { loop_.Stop(); });
+}
+
+}  // namespace capsem::process

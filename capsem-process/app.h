@@ -1,0 +1,64 @@
+// Builds every collaborator of capsem-process once, in order; destroys them in reverse. The only
+// place that knows all: the machine, its vsock port, the guest behind it, this process's life, and
+// process.sock.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "api/process_rpc.h"
+#include "base/loop.h"
+#include "base/timer.h"
+#include "config.h"
+#include "guard/parent_watch.h"
+#include "guest/guest_session.h"
+#include "life.h"
+#include "machine/machine.h"
+#include "replug.h"
+#include "rpc/endpoint.h"
+#include "vsock_port.h"
+
+namespace capsem::process {
+
+class App {
+ public:
+  // Starts the machine, then serves process.sock; readiness of the guest is told on Hold.
+  static StatusOr<std::unique_ptr<App>> Create(Loop& loop, Config config);
+  int exit_code() const { return exit_code_; }
+
+ private:
+  App(Loop& loop, Config config);
+
+  Status Start();
+  Status StartMachine();
+  Status Serve();
+  ProcessVerbs Verbs();
+  GuestSession::Events GuestEvents();
+  void Stop(uint32_t grace_ms, absl::AnyInvocable<void(Status)> done);
+  void OnMachineExit(Machine::Exit exit);
+  // Everything that waits ends with this reason; the process leaves when nobody listens any more.
+  void End(const std::string& reason, bool clean);
+  void OnDeviceLost(const Status& why);
+  void OnParentGone();
+  void LeaveWhenIdle();
+  void Leave();
+
+  Loop& loop_;
+  Config config_;
+  int exit_code_ = 0;
+  bool leaving_ = false;
+  Life life_;
+  std::unique_ptr<ParentWatch> parent_;
+  std::unique_ptr<GuestSession> guest_;
+  std::unique_ptr<VsockPort> port_;
+  std::unique_ptr<Machine> machine_;
+  std::unique_ptr<Replug> replug_;
+  Timer boot_limit_;
+  Timer stop_limit_;
+  Timer lost_limit_;
+  Timer leave_limit_;
+  std::unique_ptr<ProcessRpc> rpc_;
+  std::unique_ptr<rpc::ServerEndpoint> endpoint_;
+};
+
+}  // namespace capsem::process

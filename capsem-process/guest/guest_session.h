@@ -1,0 +1,84 @@
+// What we ask of the guest, and the table of what is pending: whatever happens to the link, every
+// entry ends exactly once. Owned by app; loop thread only.
+#pragma once
+
+#include <absl/functional/any_invocable.h>
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "base/loop.h"
+#include "base/status.h"
+#include "base/weak.h"
+#include "capsem/guest/v1/guest.pb.h"
+#include "capsem/v1/execs.pb.h"
+#include "guest/exec_run.h"
+#include "guest/guest_link.h"
+
+namespace capsem::process {
+
+// Who the guest is told to be, before it runs anything.
+struct GuestIdentity {
+  std::string session_id;
+  std::string session_name;  // "" = none: the hostname is the id then
+  std::map<std::string, std::string> env;
+};
+
+class GuestSession {
+ public:
+  struct Events {
+    absl::AnyInvocable<void()> on_configured;    // once: commands may run
+    absl::AnyInvocable<void()> on_powering_off;  // the guest says that it goes down
+    absl::AnyInvocable<void(Status)>
+        on_broken;                     // the link is lost for good; every command has been ended
+    absl::AnyInvocable<void()> on_up;  // each time the link has come up
+  };
+
+  GuestSession(Loop& loop, GuestIdentity identity, Events events);
+
+  // A new connection of the guest.
+  void Adopt(UniqueFd fd) { link_->Adopt(std::move(fd)); }
+
+  // Starts one command. ResourceExhausted: kMaxExecs run. The run is good until its sink's on_end.
+  StatusOr<Weak<ExecRun>> Exec(const capsem::v1::ExecStart& request, ExecSink sink);
+  // NotFound: no such command, or it has ended.
+  Status Signal(uint64_t exec, uint32_t signal);
+  void PowerOff(uint32_t grace_ms);
+  // The machine is gone: ends everything that is pending with this reason.
+  void Fail(const Status& reason);
+
+  // The device is gone, hence the connection, whether its end has been heard yet or not.
+  void DropConnection() { link_->DropConnection(); }
+  bool link_up() const { return link_->up(); }
+  // Destroys the link object and makes it anew from its saved state, as a restore does. Only while
+  // the link is down.
+  Status RebuildLink(const std::string& state_path);
+
+ private:
+  struct Entry {
+    Entry(uint64_t id, wire::ChannelId channel, ExecRun::MuxGetter mux, ExecSink sink)
+        : run(id, channel, std::move(mux), std::move(sink)), weak(&run) {}
+    ExecRun run;
+    WeakOwner<ExecRun> weak;
+  };
+
+  GuestLink::Events LinkEvents();
+  void OnUp();
+  void OnControl(const capsem::guest::v1::GuestFrame& frame);
+  void Configure();
+  ExecRun* FindByChannel(wire::ChannelId channel);
+  // Runs are dropped from the loop, never while one of their own methods is on the stack.
+  void SweepEnded();
+
+  Loop& loop_;
+  const GuestIdentity identity_;
+  Events events_;
+  std::unique_ptr<GuestLink> link_;
+  bool configured_ = false;
+  uint64_t next_exec_ = 1;
+  std::map<wire::ChannelId, std::unique_ptr<Entry>> runs_;
+  WeakOwner<GuestSession> weak_{this};
+};
+
+}  // namespace capsem::process

@@ -1,0 +1,38 @@
+#include "life.h"
+
+#include <utility>
+
+namespace capsem::process {
+
+void Life::WhenReady(Waiter waiter) {
+  switch (state_) {
+    case State::kBooting: return waiters_.push_back(std::move(waiter));
+    case State::kReady: return waiter(OkStatus());
+    case State::kDraining: return waiter(FailedPrecondition("the machine is being stopped"));
+    case State::kGone: return waiter(Unavailable("the machine is gone: {}", reason_));
+  }
+}
+
+void Life::Ready() {
+  if (state_ == State::kBooting) To(State::kReady);
+}
+
+void Life::Drain() {
+  if (state_ == State::kBooting || state_ == State::kReady) To(State::kDraining);
+}
+
+void Life::Gone(std::string reason, bool clean) {
+  if (state_ == State::kGone) return;
+  reason_ = std::move(reason);
+  clean_ = clean;
+  To(State::kGone);
+}
+
+void Life::To(State next) {
+  state_ = next;
+  for (Observer& observer : observers_) observer(*this);
+  // A waiter may wait again: it is asked about the state of then.
+  for (Waiter& waiter : std::exchange(waiters_, {})) WhenReady(std::move(waiter));
+}
+
+}  // namespace capsem::process
