@@ -1,0 +1,210 @@
+#include "exec/exec_job.h"
+
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "wire/limits.h"
+
+namespace capsem::agent {
+
+using wire::FrameKind;
+
+namespace {
+
+constexpr int kTimedOut = 124;  // as timeout(1)
+
+}  // namespace
+
+ExecJob::ExecJob(ExecServices& services, ExecChannel& channel, ExecSpec spec,
+                 absl::AnyInvocable<void()> on_change)
+    : services_(services),
+      channel_(channel),
+      spec_(std::move(spec)),
+      on_change_(std::move(on_change)),
+      timeout_(services.loop) {}
+
+void ExecJob::Start() {
+  auto group = services_.groups.Create(spec_.id);
+  if (!group.ok()) return Refuse(group.status());
+  group_ = *std::move(group);
+  auto process = StartExecProcess(spec_, services_.environment, group_->fork_fd());
+  if (!process.ok()) return Refuse(process.status());
+  process_ = *std::move(process);
+  outputs_[0] = {std::move(process_.stdout_pipe), FrameKind::kExecStdout, {}, nullptr};
+  outputs_[1] = {std::move(process_.stderr_pipe), FrameKind::kExecStderr, {}, nullptr};
+  group_->OnStarted(process_.pid);
+  services_.reaper.Watch(process_.pid, [self = weak_.Get()](int wait_status) {
+    if (self) self->OnProcessEnd(wait_status);
+  });
+  failure_watch_ = std::make_unique<FdWatch>(services_.loop, process_.failure_pipe.get(),
+                                             [this](int) { OnFailurePipe(); });
+  failure_watch_->Want(FdWatch::kReadable);
+  if (spec_.timeout.count() > 0) timeout_.Start(spec_.timeout, [this] { OnTimeout(); });
+}
+
+void ExecJob::OnFailurePipe() {
+  failure_ = ReadExecFailure(process_.failure_pipe.get(), spec_);
+  failure_watch_.reset();
+  process_.failure_pipe.Reset();
+  if (!failure_) OnRunning();
+}
+
+void ExecJob::OnRunning() {
+  capsem::guest::v1::ExecStarted started;
+  started.set_pid(static_cast<uint32_t>(process_.pid));
+  channel_.Send(FrameKind::kExecStarted, started.SerializeAsString());
+  for (Output& output : outputs_) {
+    output.watch = std::make_unique<FdWatch>(services_.loop, output.pipe.get(),
+                                             [this, &output](int) { ReadOutput(output); });
+  }
+  if (process_.stdin_pipe.valid()) {
+    stdin_watch_ = std::make_unique<FdWatch>(services_.loop, process_.stdin_pipe.get(),
+                                             [this](int) { channel_.ReadOn(); });
+  }
+  GoOn();
+  channel_.Accept({[this](std::string_view bytes) { return WriteStdin(bytes); },
+                   [this] { CloseStdin(); }, [this] { GoOn(); }});
+}
+
+void ExecJob::OnTimeout() {
+  timed_out_ = true;
+  group_->Kill();
+}
+
+void ExecJob::Signal(int signal) {
+  if (gone_ || !group_) return;
+  if (signal == SIGKILL) {
+    group_->Kill();
+  } else if (running()) {
+    kill(-process_.pid, signal);
+  }
+}
+
+void ExecJob::GoOn() {
+  if (exit_sent_) return;
+  if (wait_status_) return Drain();
+  if (channel_.over()) return LeaveOutput();
+  for (Output& output : outputs_) {
+    if (output.watch) output.watch->Want(channel_.blocked() ? 0 : FdWatch::kReadable);
+  }
+}
+
+void ExecJob::ReadOutput(Output& output) {
+  static char chunk[wire::kMaxExecData];
+  const size_t wanted = std::min(sizeof chunk, output.left.value_or(sizeof chunk));
+  const ssize_t count = read(output.pipe.get(), chunk, wanted);
+  if (count < 0 && errno == EAGAIN && !output.left) return;
+  if (count < 0 && errno == EINTR) return;
+  if (count <= 0) {  // with EAGAIN: somebody in the guest has taken what was left
+    output.watch.reset();
+    output.pipe.Reset();
+    output.left = 0;
+    return;
+  }
+  const auto taken = static_cast<size_t>(count);
+  if (output.left) *output.left -= taken;
+  channel_.Send(output.kind, std::string_view(chunk, taken));
+  if (channel_.blocked() && !wait_status_) GoOn();
+}
+
+size_t ExecJob::WriteStdin(std::string_view bytes) {
+  if (!process_.stdin_pipe.valid()) return bytes.size();
+  const ssize_t count = write(process_.stdin_pipe.get(), bytes.data(), bytes.size());
+  if (count < 0 && errno != EAGAIN && errno != EINTR) {
+    CloseStdin();  // the command does not read it any more
+    return bytes.size();
+  }
+  const size_t taken = count < 0 ? 0 : static_cast<size_t>(count);
+  stdin_watch_->Want(taken < bytes.size() ? FdWatch::kWritable : 0);
+  return taken;
+}
+
+void ExecJob::CloseStdin() {
+  stdin_watch_.reset();
+  process_.stdin_pipe.Reset();
+}
+
+void ExecJob::OnProcessEnd(int wait_status) {
+  if (failure_watch_) OnFailurePipe();
+  timeout_.Cancel();
+  wait_status_ = wait_status;
+  ended_at_ = Clock::Now();
+  CloseStdin();
+  // What lies in the pipes now is all that the first process can have written. A survivor that
+  // writes on and on cannot delay the exit.
+  for (Output& output : outputs_) {
+    int left = 0;
+    if (output.pipe.valid()) ioctl(output.pipe.get(), FIONREAD, &left);
+    output.left = static_cast<size_t>(left);
+    if (output.watch) output.watch->Want(0);
+  }
+  on_change_();
+  Drain();
+  // After the exit is on its way: removing a cgroup takes longer than a small command.
+  services_.loop.Post([self = weak_.Get()] {
+    if (self) self->AwaitSurvivors();
+  });
+}
+
+void ExecJob::AwaitSurvivors() {
+  group_->OnFirstEnded([self = weak_.Get()] {
+    if (!self) return;
+    self->gone_ = true;
+    self->on_change_();
+  });
+}
+
+void ExecJob::Drain() {
+  for (Output& output : outputs_) {
+    while (*output.left > 0 && !channel_.blocked()) ReadOutput(output);
+    if (*output.left > 0) return;  // on with it when the channel has drained
+  }
+  SendExit();
+  LeaveOutput();
+  on_change_();
+}
+
+void ExecJob::SendExit() {
+  exit_sent_ = true;
+  const bool signaled = WIFSIGNALED(*wait_status_);
+  int code = signaled ? 128 + WTERMSIG(*wait_status_) : WEXITSTATUS(*wait_status_);
+  capsem::guest::v1::ExecExit exit;
+  if (failure_) {
+    code = failure_->code;
+    exit.set_error(failure_->sentence);
+  }
+  if (timed_out_) code = kTimedOut;
+  exit.set_code(static_cast<uint32_t>(code));
+  exit.set_signal(signaled ? static_cast<uint32_t>(WTERMSIG(*wait_status_)) : 0);
+  exit.set_timed_out(timed_out_);
+  exit.set_duration_us(static_cast<uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(ended_at_ - started_at_).count()));
+  channel_.Send(FrameKind::kExecExit, exit.SerializeAsString());
+  channel_.Finish();
+}
+
+// Nobody listens any more. An end of file says that nobody writes any more either; otherwise a
+// process of its own reads on.
+void ExecJob::LeaveOutput() {
+  for (Output& output : outputs_) {
+    output.watch.reset();
+    char probe;
+    if (output.pipe.valid() && read(output.pipe.get(), &probe, 1) == 0) output.pipe.Reset();
+  }
+  if (gone_ || (!outputs_[0].pipe.valid() && !outputs_[1].pipe.valid())) return;
+  const Status left = StartDrain(std::move(outputs_[0].pipe), std::move(outputs_[1].pipe),
+                                 services_.environment, group_->fork_fd());
+  if (!left.ok()) log::Warning("survivors lose their output", {{"why", left}});
+}
+
+// Nothing was started, and nothing is left of it.
+void ExecJob::Refuse(const Status& why) {
+  channel_.Refuse(kNotTried, Describe(why));
+  gone_ = true;
+  on_change_();
+}
+
+}  // namespace capsem::agent

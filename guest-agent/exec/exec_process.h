@@ -1,0 +1,53 @@
+// One process of a user, made by a plain fork: never vfork, posix_spawn or uv_spawn, for those wait
+// until the child has executed its program, and the program may lie on a file system that this very
+// loop serves. The child alone walks the user's paths (cwd, PATH, program); what goes wrong there
+// comes back on a pipe that the loop watches.
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+
+#include "base/status.h"
+#include "base/unique_fd.h"
+#include "exec/exec_spec.h"
+
+namespace capsem::agent {
+
+// Descriptors that every child needs and that no path may be walked for.
+struct ExecEnvironment {
+  int null_fd = -1;  // /dev/null
+  int proc_fd = -1;  // /proc, to take back the agent's own protection; -1: it has none
+};
+
+struct ExecProcess {
+  pid_t pid = -1;
+  UniqueFd stdin_pipe;  // invalid unless the spec wants it open; non-blocking like the others
+  UniqueFd stdout_pipe;
+  UniqueFd stderr_pipe;
+  UniqueFd failure_pipe;  // ends when the program runs; says why when it cannot
+};
+
+// `group_fd`: the cgroup that the child is born into; -1 = the agent's own.
+StatusOr<ExecProcess> StartExecProcess(const ExecSpec& spec, const ExecEnvironment& environment,
+                                       int group_fd);
+
+// Why the program does not run: the exit code (126: it cannot be executed; 127: it was not found)
+// and a sentence.
+struct ExecFailure {
+  int code;
+  std::string sentence;
+};
+// What the failure pipe says: nullopt when it ended silently. To be called once it is readable or
+// the process is gone.
+std::optional<ExecFailure> ReadExecFailure(int failure_pipe, const ExecSpec& spec);
+
+// A process that reads both pipes (either may be invalid) to nowhere until their writers are gone.
+// Processes that outlive their command keep on writing: closing the pipes would kill them, leaving
+// them full would stop them, and reading them here would cost the agent for ever. It lives in the
+// command's own cgroup and ends with it.
+Status StartDrain(UniqueFd first, UniqueFd second, const ExecEnvironment& environment,
+                  int group_fd);
+
+}  // namespace capsem::agent
