@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 
-#include <chrono>
 #include <optional>
 
 #include "base/log.h"
@@ -16,18 +15,15 @@ namespace {
 constexpr size_t kMaxLines = 256;
 constexpr size_t kMaxTableBytes = 64 * 1024;
 
-// The kernel stamps a change with the time of its last tick, which is 10 ms ago at most: of two
-// changes within a tick the second leaves no trace. A file younger than this is not remembered.
-constexpr int64_t kSettledNs = 50'000'000;
-
 int64_t Nanoseconds(const timespec& time) {
   return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
 }
 
-bool IsSettled(const struct stat& file) {
+// How long ago the file was changed, by the clock that the kernel stamps with.
+std::chrono::nanoseconds Age(const struct stat& file) {
   timespec now{};
   clock_gettime(CLOCK_REALTIME, &now);
-  return Nanoseconds(now) - Nanoseconds(file.st_ctim) > kSettledNs;
+  return std::chrono::nanoseconds(Nanoseconds(now) - Nanoseconds(file.st_ctim));
 }
 
 std::string Identity(const struct stat& file) {
@@ -69,7 +65,7 @@ StatusOr<std::string> VerdictCache::Sha256Of(int fd) const {
   if (table.ok()) {
     if (const auto known = Find(*table, identity)) return *known;
   }
-  const bool settled = IsSettled(before);
+  const bool settled = Age(before) > settled_;
   std::string digest = TRY(Sha256HexOfFile(fd));
   struct stat after {};
   if (fstat(fd, &after) != 0) return FromErrno("look at a file");

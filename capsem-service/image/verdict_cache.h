@@ -9,6 +9,7 @@
 
 #include <sys/stat.h>
 
+#include <chrono>
 #include <string>
 
 #include "base/status.h"
@@ -17,7 +18,12 @@ namespace capsem::service {
 
 class VerdictCache {
  public:
-  explicit VerdictCache(std::string path) : path_(std::move(path)) {}
+  // The kernel stamps a change with the time of its last tick, 10 ms ago at most: of two changes
+  // within a tick the second leaves no trace. A file changed less than `settled` ago is therefore
+  // not remembered.
+  explicit VerdictCache(std::string path,
+                        std::chrono::nanoseconds settled = std::chrono::milliseconds(50))
+      : path_(std::move(path)), settled_(settled) {}
 
   // The SHA-256 of an open regular file, in hex: remembered, else computed (0.7 s per GiB) and
   // remembered. Unavailable when the file changes while it is read. Blocks: for RunBlocking.
@@ -27,6 +33,7 @@ class VerdictCache {
   void Remember(const std::string& identity, const std::string& digest) const;
 
   std::string path_;
+  std::chrono::nanoseconds settled_;
 };
 
 }  // namespace capsem::service

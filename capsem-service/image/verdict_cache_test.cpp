@@ -58,11 +58,14 @@ TEST_CASE("a file that was changed is hashed anew") {
   REQUIRE(VALUE_OF(cache.Sha256Of(fd.get())) == Sha256Hex("three"));
 }
 
-TEST_CASE("a file changed within the kernel's last tick is not remembered") {
+TEST_CASE("a file changed too short ago to tell another change is not remembered") {
   TempDir dir;
   Write(dir / "file", "one");
-  REQUIRE_OK(VerdictCache(dir / "verdicts").Sha256Of(Open(dir / "file").get()));
+  const UniqueFd fd = Open(dir / "file");
+  REQUIRE_OK(VerdictCache(dir / "verdicts", std::chrono::hours(1)).Sha256Of(fd.get()));
   REQUIRE_FALSE(std::filesystem::exists(dir / "verdicts"));
+  REQUIRE_OK(VerdictCache(dir / "verdicts", std::chrono::hours(-1)).Sha256Of(fd.get()));
+  REQUIRE(std::filesystem::exists(dir / "verdicts"));
 }
 
 TEST_CASE("a damaged table, or one that cannot be written, costs a hash and no more") {
