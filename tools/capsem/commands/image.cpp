@@ -6,6 +6,7 @@
 #include "machine_options.h"
 #include "message_json.h"
 #include "output.h"
+#include "program_keys.h"
 
 namespace capsem::cli {
 namespace {
@@ -19,6 +20,9 @@ StatusOr<int> RunImageBuild(const Args& args) {
   }
   const Installation installation = TRY(Installation::Find());
   const std::string builder = TRY(installation.ImageBuilder());
+  const RunDir dir = TRY(RunDir::FromEnvironment());
+  TRY(dir.Make());
+  TRY(TrustProgramKeys(installation.programs, dir.Keys()));
   const std::string agent = installation.Agent();
   const std::string name = args.Text("--name").value_or("base");
   std::vector<const char*> argv = {builder.c_str(), "--agent", agent.c_str(), "--name",
