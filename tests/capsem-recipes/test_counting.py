@@ -22,6 +22,8 @@ def test_catch2s_last_lines_are_understood(output, counts):
 @pytest.mark.parametrize("result,stdout,counts", [
     ("OK", "All tests passed (12 assertions in 3 test cases)\n", (3, 0)),
     ("OK", "a script that prints nothing of the kind", (1, 0)),
+    ("OK", "......\n6 passed in 0.53s\n", (6, 0)),
+    ("FAIL", "F.E\n=== short\n1 failed, 4 passed, 1 error in 0.53s\n", (4, 2)),
     ("FAIL", "test cases: 3 | 2 passed | 1 failed\n", (2, 1)),
     ("FAIL", "crashed before it could say anything", (0, 1)),
     ("TIMEOUT", "", (0, 1)),

@@ -9,6 +9,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 import traceback
 import xml.etree.ElementTree
 
@@ -67,13 +68,21 @@ def catch_counts(output):
     return counts.get("passed", 0), counts.get("failed", 0)
 
 
+def pytest_counts(output):
+    """(passed, failed) from the last line of pytest -q; None when it is none."""
+    last = output.rstrip().rpartition("\n")[2]
+    counts = {word: int(number) for number, word in re.findall(r"(\d+) (passed|failed|error)", last)}
+    return (counts.get("passed", 0), counts.get("failed", 0) + counts.get("error", 0)) if counts else None
+
+
 def meson_counts(log):
     """(passed, failed) of meson's testlog.json: test cases where a program tells them, else programs."""
     passed = failed = 0
     for line in log.splitlines():
         test = json.loads(line)
         succeeded = test["result"] in ("OK", "EXPECTEDFAIL")
-        good, bad = catch_counts(test.get("stdout", "")) or ((1, 0) if succeeded else (0, 1))
+        said = test.get("stdout", "")
+        good, bad = catch_counts(said) or pytest_counts(said) or ((1, 0) if succeeded else (0, 1))
         if not succeeded and bad == 0:
             bad = 1
         passed, failed = passed + good, failed + bad
@@ -101,8 +110,13 @@ def run_unit(_options):
 
 
 def build_image():
-    """The image that all black-box tests share, in the build folder: no test writes in it."""
-    code = bounded(IMAGE_LIMIT, BUILD / "bin/capsem", "image", "build", env={"CAPSEM_HOME": str(BUILD / "test-home")})
+    """The image that all black-box tests share, in the build folder. By a short path, as the tests' services have it:
+    the path of a checkout may be too long for sockets below it."""
+    with tempfile.TemporaryDirectory(prefix="cs", dir="/tmp") as home:
+        for name in ("images", "keys", "cache"):
+            (BUILD / "test-home" / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.symlink(BUILD / "test-home" / name, f"{home}/{name}")
+        code = bounded(IMAGE_LIMIT, BUILD / "bin/capsem", "image", "build", env={"CAPSEM_HOME": home})
     if code != 0:
         print("the image `base` could not be built: no black-box test can run")
     return code == 0

@@ -1,0 +1,6 @@
+"""The command line as a person meets it: help, complaints, exit codes, and the service that starts by itself."""
+from support.fixtures import home, service  # noqa: F401
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "cli: the capsem command line")

@@ -1,0 +1,59 @@
+#include "commands.h"
+#include "connection.h"
+#include "guest_command.h"
+#include "machine_options.h"
+
+namespace capsem::cli {
+namespace {
+
+StatusOr<int> RunExec(const Args& args) {
+  if (args.words().empty() || args.words().front().empty()) {
+    return WithRemedy(InvalidArgument("exec wants a session and a command"),
+                      "for example: capsem exec box -- uname -a");
+  }
+  v1::ExecInput first;
+  v1::ExecStart& start = *first.mutable_start();
+  TRY(FillStart(args, 1, start));
+  start.set_session(args.words().front());
+  if (args.Flag("--detach")) {
+    start.set_detach(true);
+    start.set_on_disconnect(v1::ON_DISCONNECT_KEEP);
+    start.set_stdin_open(false);
+  }
+  const Connection connection = TRY(Connect());
+  return RunGuestCommand(connection, args, std::move(first));
+}
+
+}  // namespace
+
+const Verb kExecVerb = {
+    .name = "exec",
+    .alias = "",
+    .synopsis = "[OPTION…] SESSION COMMAND [ARG…]",
+    .summary = "Run a command in a session's machine.",
+    .about =
+        "One word is a line for the guest's shell; several are a program and its arguments. stdin\n"
+        "is forwarded when it is no terminal. Ctrl-C interrupts the command, a second one kills "
+        "it.\n"
+        "Exits with the command's own code; 124 when --timeout ended it, 125 when Capsem failed.",
+    .options = {kEnvOption,
+                kTimeoutOption,
+                kCwdOption,
+                kStdinOption,
+                {"-d, --detach", "", "do not wait: print the command's number, let it run on"},
+                {"-q, --quiet", "", "no warnings"},
+                kJsonOption},
+    .example =
+        "  capsem exec box -- python3 -c 'print(6*7)'\n"
+        "  capsem exec box 'ls /proc | wc -l'\n"
+        "  tar c src | capsem exec box -- tar x -C /tmp",
+    .failures =
+        "  125: there is no such session, or it does not run: see `capsem list`\n"
+        "  127: there is no such program in the image; 126: it cannot be executed\n"
+        "  125: the machine died meanwhile: `capsem info SESSION` and `capsem logs` say why",
+    .own_words = 1,
+    .runs_command = true,
+    .run = RunExec,
+};
+
+}  // namespace capsem::cli

@@ -1,0 +1,66 @@
+#include <unistd.h>
+
+#include "commands.h"
+#include "connection.h"
+#include "installation.h"
+#include "machine_options.h"
+#include "output.h"
+#include "service_starter.h"
+
+namespace capsem::cli {
+namespace {
+
+StatusOr<int> RunServiceRun(const Args&) {
+  const std::string program = TRY(Installation::Find()).Service();
+  const char* argv[] = {program.c_str(), nullptr};
+  execv(program.c_str(), const_cast<char* const*>(argv));
+  return FromErrno("start {}", program);
+}
+
+StatusOr<int> RunServiceStop(const Args& args) {
+  const Connection connection = TRY(ConnectIfRunning());
+  if (!connection.client) {
+    if (!args.Flag("--quiet")) TRY(WriteStdout("capsem-service is not running\n"));
+    return 0;
+  }
+  TRY(connection.client->Shutdown());
+  TRY(AwaitServiceGone(connection.dir));
+  return 0;
+}
+
+}  // namespace
+
+const Verb kServiceRunVerb = {
+    .name = "service run",
+    .alias = "",
+    .synopsis = "",
+    .summary = "Be the service, in the foreground; its log goes to stderr.",
+    .about =
+        "Other verbs start it by themselves, in the background. One service per user: a second "
+        "one\n"
+        "says so and exits with 0.",
+    .options = {},
+    .example = "  capsem service run",
+    .failures =
+        "  8: a folder cannot be written: set CAPSEM_HOME to one that can\n"
+        "  4: neither HOME nor CAPSEM_HOME is set: set one\n"
+        "  3: capsem-service does not lie beside capsem: run it from build/bin",
+    .run = RunServiceRun,
+};
+
+const Verb kServiceStopVerb = {
+    .name = "service stop",
+    .alias = "",
+    .synopsis = "[OPTION…]",
+    .summary = "End every session, then the service.",
+    .about = "Returns when it is gone.",
+    .options = {{"-q, --quiet", "", "say nothing"}, {"--json", "", "errors as JSON"}},
+    .example = "  capsem service stop",
+    .failures =
+        "  6: the service went away meanwhile: nothing is left to do\n"
+        "  8: another user's service: set CAPSEM_HOME to a folder of your own\n"
+        "  4: neither HOME nor CAPSEM_HOME is set: set one",
+    .run = RunServiceStop,
+};
+
+}  // namespace capsem::cli

@@ -1,0 +1,22 @@
+// What exec and run share: the command line of the guest's command, and the wait for its end.
+#pragma once
+
+#include "args.h"
+#include "base/status.h"
+#include "capsem/v1/execs.pb.h"
+#include "connection.h"
+
+namespace capsem::cli {
+
+inline constexpr Option kTimeoutOption{"--timeout", "S", "end the command after so many seconds"};
+inline constexpr Option kCwdOption{"-w, --cwd", "DIR",
+                                   "where the command starts (default: /workspace)"};
+inline constexpr Option kStdinOption{"-i, --stdin", "", "forward stdin although it is a terminal"};
+
+// From the words after `skip`: one is a line for the shell, several are an argv.
+Status FillStart(const Args& args, size_t skip, v1::ExecStart& start);
+
+// The code to exit with.
+StatusOr<int> RunGuestCommand(const Connection& connection, const Args& args, v1::ExecInput first);
+
+}  // namespace capsem::cli

@@ -1,0 +1,29 @@
+// The options that create and run share: the shape of the machine, the variables of its commands.
+#pragma once
+
+#include <vector>
+
+#include "args.h"
+#include "base/status.h"
+#include "capsem/v1/sessions.pb.h"
+
+namespace capsem::cli {
+
+inline constexpr Option kImageOption{"--image", "NAME", "the image to boot (default: base)"};
+inline constexpr Option kCpusOption{"--cpu, --cpus", "N",
+                                    "processors, 1 to 8 (default: 2, 1 when emulated)"};
+inline constexpr Option kMemoryOption{
+    "--memory", "MIB", "memory, 256 to 16384 MiB (default: 1024, 512 when emulated)"};
+inline constexpr Option kRamOption{"--ram", "GB", "memory in GiB, with decimals"};
+inline constexpr Option kEnvOption{"-e, --env", "K=V",
+                                   "a variable for the guest; may be given again"};
+inline constexpr Option kJsonOption{"--json", "", "JSON for scripts, errors too"};
+
+StatusOr<v1::CreateSessionRequest> MachineOf(const Args& args);
+// `target` is the repeated field of EnvVar to fill.
+Status AddEnvironment(const Args& args, google::protobuf::RepeatedPtrField<v1::EnvVar>& target);
+
+// For stderr, when a person looks at it and the machine is only emulated; else "".
+std::string IsolationWarning(v1::Isolation isolation, bool quiet);
+
+}  // namespace capsem::cli

@@ -1,0 +1,170 @@
+#include "service_starter.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/file.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "base/child.h"
+#include "base/unix_socket.h"
+
+namespace capsem::cli {
+namespace {
+
+constexpr int kReadyFd = 3;
+constexpr std::string_view kReadyWord = "listening\n";
+
+// Where state lies, what language and where programs are; CAPSEM_* are settings of ours.
+constexpr std::array<std::string_view, 9> kGiven = {"HOME",
+                                                    "PATH",
+                                                    "USER",
+                                                    "LOGNAME",
+                                                    "TMPDIR",
+                                                    "XDG_STATE_HOME",
+                                                    "XDG_CONFIG_HOME",
+                                                    "XDG_RUNTIME_DIR",
+                                                    "XDG_CACHE_HOME"};
+
+// Actions and attributes of posix_spawn, freed at the end.
+struct SpawnPlan {
+  SpawnPlan() {
+    posix_spawn_file_actions_init(&actions);
+    posix_spawnattr_init(&attributes);
+  }
+  ~SpawnPlan() {
+    posix_spawnattr_destroy(&attributes);
+    posix_spawn_file_actions_destroy(&actions);
+  }
+  SpawnPlan(const SpawnPlan&) = delete;
+  SpawnPlan& operator=(const SpawnPlan&) = delete;
+  posix_spawn_file_actions_t actions;
+  posix_spawnattr_t attributes;
+};
+
+StatusOr<UniqueFd> TakeTurn(const RunDir& dir) {
+  const std::string path = dir.runtime + "/service.start";
+  UniqueFd lock(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!lock.valid()) return FromErrno("open {}", path);
+  while (flock(lock.get(), LOCK_EX) != 0) {
+    if (errno != EINTR) return FromErrno("lock {}", path);
+  }
+  return lock;
+}
+
+StatusOr<pid_t> SpawnService(const std::string& program, int log, int ready) {
+  SpawnPlan plan;
+  posix_spawn_file_actions_addopen(&plan.actions, 0, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_adddup2(&plan.actions, log, 1);
+  posix_spawn_file_actions_adddup2(&plan.actions, log, 2);
+  posix_spawn_file_actions_adddup2(&plan.actions, ready, kReadyFd);
+  posix_spawn_file_actions_addclosefrom_np(&plan.actions, kReadyFd + 1);
+  posix_spawn_file_actions_addchdir_np(&plan.actions, "/");
+  sigset_t none, all;
+  sigemptyset(&none);
+  sigfillset(&all);
+  posix_spawnattr_setsigmask(&plan.attributes, &none);
+  posix_spawnattr_setsigdefault(&plan.attributes, &all);
+  posix_spawnattr_setflags(&plan.attributes,
+                           POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+  const std::string ready_fd = std::to_string(kReadyFd);
+  const char* argv[] = {program.c_str(), "--ready-fd", ready_fd.c_str(), nullptr};
+  std::vector<std::string> environment = ServiceEnvironment(environ);
+  std::vector<char*> envp;
+  for (std::string& variable : environment) envp.push_back(variable.data());
+  envp.push_back(nullptr);
+  pid_t pid = -1;
+  const int error = posix_spawn(&pid, program.c_str(), &plan.actions, &plan.attributes,
+                                const_cast<char* const*>(argv), envp.data());
+  if (error != 0) return ErrnoStatus(error, fmt::format("start {}", program));
+  return pid;
+}
+
+// What the new service says until it has said that it is ready, or has closed the pipe.
+std::string AwaitWord(int ready) {
+  std::string said;
+  char chunk[512];
+  while (said.find('\n') == std::string::npos) {
+    const ssize_t count = read(ready, chunk, sizeof chunk);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) break;
+    said.append(chunk, static_cast<size_t>(count));
+  }
+  return said;
+}
+
+// "failed: CAUSE\tREMEDY\n", if the service could say it; else how it ended, and where its log is.
+Status FailedStart(const RunDir& dir, pid_t pid, std::string_view said) {
+  int status = 0;
+  while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  }
+  constexpr std::string_view kFailed = "failed: ";
+  if (said.substr(0, kFailed.size()) == kFailed) {
+    said = said.substr(kFailed.size(), said.find('\n') - kFailed.size());
+    const size_t tab = std::min(said.find('\t'), said.size());
+    return WithRemedy(Unavailable("capsem-service did not start: {}", said.substr(0, tab)),
+                      said.substr(std::min(tab + 1, said.size())));
+  }
+  ExitReason reason;
+  if (WIFSIGNALED(status)) {
+    reason.signal = WTERMSIG(status);
+  } else {
+    reason.code = WEXITSTATUS(status);
+  }
+  return WithRemedy(Unavailable("capsem-service ended at its start with {}", reason.ToString()),
+                    fmt::format("its log says why: tail {}", dir.ServiceLog()));
+}
+
+}  // namespace
+
+std::vector<std::string> ServiceEnvironment(char* const* environment) {
+  std::vector<std::string> given;
+  for (; *environment != nullptr; ++environment) {
+    const std::string_view variable = *environment;
+    const std::string_view name = variable.substr(0, variable.find('='));
+    const bool ours =
+        name.substr(0, 7) == "CAPSEM_" || name.substr(0, 3) == "LC_" || name == "LANG";
+    if (ours || std::find(kGiven.begin(), kGiven.end(), name) != kGiven.end())
+      given.emplace_back(variable);
+  }
+  return given;
+}
+
+bool ServiceRuns(const RunDir& dir) { return ConnectUnix(dir.ServiceSocket()).ok(); }
+
+Status StartService(const RunDir& dir, const Installation& installation) {
+  if (ServiceRuns(dir)) return OkStatus();
+  TRY(dir.Make());
+  const UniqueFd turn = TRY(TakeTurn(dir));
+  if (ServiceRuns(dir)) return OkStatus();
+  const UniqueFd log(
+      open(dir.ServiceLog().c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+  if (!log.valid()) return FromErrno("open {}", dir.ServiceLog());
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) return FromErrno("pipe");
+  const UniqueFd read_end(ends[0]);
+  UniqueFd write_end(ends[1]);
+  const pid_t pid = TRY(SpawnService(installation.Service(), log.get(), write_end.get()));
+  write_end.Reset();
+  const std::string said = AwaitWord(read_end.get());
+  if (said == kReadyWord) return OkStatus();
+  const Status failed = FailedStart(dir, pid, said);
+  // Somebody else (systemd, `capsem service run`) may have been faster: ours has left then.
+  return ServiceRuns(dir) ? OkStatus() : failed;
+}
+
+Status AwaitServiceGone(const RunDir& dir) {
+  const UniqueFd lock(open(dir.ServiceLock().c_str(), O_RDWR | O_CLOEXEC));
+  if (!lock.valid()) return OkStatus();
+  while (flock(lock.get(), LOCK_EX) != 0) {
+    if (errno != EINTR) return FromErrno("wait for {}", dir.ServiceLock());
+  }
+  return OkStatus();
+}
+
+}  // namespace capsem::cli
