@@ -8,7 +8,7 @@ namespace {
 
 constexpr uint64_t kGib = uint64_t{1} << 30;
 
-SessionSpec Spec() { return VALUE_OF(CheckSession({}, {})); }
+SessionSpec Spec() { return VALUE_OF(CheckCreate({}, Emulation::kEmulated)); }
 
 }  // namespace
 

@@ -87,8 +87,9 @@ void Boot::TakeDisk(UniqueFd disk) {
 
 void Boot::Compile() {
   const SessionSpec& spec = slot_.session.spec();
-  const MachineRequest request{slot_.session.id().text(), slot_.dir, image_.digest, spec.cpus,
-                               spec.memory_mib,           spec.host};
+  const MachineRequest request{
+      slot_.session.id().text(), slot_.dir,           image_.digest, spec.cpus,
+      spec.memory_mib,           slot_.session.host()};
   tools_.compile(request, Then<std::vector<std::string>>(&Boot::Launch));
 }
 
@@ -103,11 +104,11 @@ LaunchSpec Boot::MakeLaunchSpec(const std::vector<std::string>& argv) const {
   AddHole(launch, "qmp", LaunchSpec::Hole::KIND_QMP);
   AddHole(launch, "serial", LaunchSpec::Hole::KIND_SERIAL);
   launch.set_memory_bytes(uint64_t{spec.memory_mib} << 20);
-  launch.set_accelerator(spec.host.accelerator());
-  for (const auto& variable : spec.env) {
+  launch.set_accelerator(slot_.session.host().accelerator());
+  for (const auto& [key, value] : spec.env) {
     LaunchSpec::EnvEntry* entry = launch.add_env();
-    entry->set_key(variable.key());
-    entry->set_value(variable.value());
+    entry->set_key(key);
+    entry->set_value(value);
   }
   launch.set_test_rpcs(tools_.test_rpcs);
   launch.set_secret(NewSecret());

@@ -9,7 +9,7 @@
 
 #include "base/status.h"
 #include "base/unique_fd.h"
-#include "session/session_spec.h"
+#include "session/host_kind.h"
 
 namespace capsem::service {
 

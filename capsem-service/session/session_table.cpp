@@ -11,7 +11,7 @@ using State = Session::State;
 SessionTable::SessionTable(Loop& loop, std::string folder)
     : loop_(loop), folder_(std::move(folder)) {}
 
-StatusOr<SessionSlot*> SessionTable::Add(SessionSpec spec, int64_t created_unix_ms) {
+StatusOr<SessionSlot*> SessionTable::Add(SessionSpec spec, HostKind host, int64_t created_unix_ms) {
   if (spec.name && ByName(spec.name->text()) != nullptr) {
     return WithRemedy(AlreadyExists("a session called {} exists", spec.name->text()),
                       "choose another name, or `capsem delete` that one");
@@ -19,8 +19,8 @@ StatusOr<SessionSlot*> SessionTable::Add(SessionSpec spec, int64_t created_unix_
   SessionId id = SessionId::Generate();
   while (Find(id) != nullptr) id = SessionId::Generate();
   const std::string dir = folder_ + "/" + id.text();
-  slots_.push_back(
-      std::make_unique<SessionSlot>(loop_, std::move(id), std::move(spec), created_unix_ms, dir));
+  slots_.push_back(std::make_unique<SessionSlot>(
+      loop_, Session(std::move(id), std::move(spec), host, created_unix_ms), dir));
   Tell(capsem::v1::SessionEvent::KIND_CHANGED, *slots_.back());
   return slots_.back().get();
 }

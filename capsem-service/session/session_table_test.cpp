@@ -16,7 +16,7 @@ struct Fixture {
   StatusOr<SessionSlot*> Add(const std::string& name = {}) {
     capsem::v1::CreateSessionRequest request;
     request.set_name(name);
-    return table.Add(VALUE_OF(CheckSession(request, {})), 0);
+    return table.Add(VALUE_OF(CheckCreate(request, Emulation::kEmulated)), HostKind{}, 0);
   }
 };
 

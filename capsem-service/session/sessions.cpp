@@ -39,13 +39,13 @@ void Sessions::Create(CreateSessionRequest request, Created created) {
 
 void Sessions::Begin(const CreateSessionRequest& request, const HostKind& host, Created created) {
   if (closing_) return created(Unavailable("the service is shutting down"));
-  auto spec = CheckSession(request, host);
+  auto spec = CheckCreate(request, host.emulation());
   if (!spec.ok()) return created(spec.status());
   HostRoom room = MeasureHost(folder_);
   room.running = table_.running();
   const Status admitted = Admit(*spec, room);
   if (!admitted.ok()) return created(admitted);
-  auto slot = table_.Add(*std::move(spec), Clock::WallMillis());
+  auto slot = table_.Add(*std::move(spec), host, Clock::WallMillis());
   if (!slot.ok()) return created(slot.status());
   StartBoot(**slot, std::move(created));
 }

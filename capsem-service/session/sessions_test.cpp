@@ -1,130 +1,17 @@
 #include "session/sessions.h"
 
-#include <sys/stat.h>
-
-#include <fcntl.h>
-
-#include <filesystem>
-#include <fstream>
-#include <optional>
-
-#include "base/testing/status_matchers.h"
 #include "session/session_dir.h"
-#include "testing/fake_process.h"
+#include "testing/one_machine.h"
 
 namespace capsem::service {
 namespace {
 
-using capsem::v1::CreateSessionRequest;
 using Event = FakeProcess::Event;
-
-void Script(const std::string& path, const std::string& lines) {
-  std::ofstream(path) << "#!/bin/sh\n" << lines << "\n";
-  chmod(path.c_str(), 0700);
-}
-
-// One machine at a time: its process is a script that says what a process says, its socket is
-// served by the test.
-struct Fixture {
-  TestLoop loop;
-  TempDir dir;
-  SessionTable table{loop, dir.path()};
-  KvmStatus kvm{loop, dir / "probe", dir / "kvm.json", "boot"};
-  FakeProcess process{loop};
-  std::optional<rpc::TestServer> server;
-  Status image, disk, argv;  // what the tools answer
-  bool hold_disk = false;    // the disk is not ready until ReleaseDisk
-  absl::AnyInvocable<void()> release_disk;
-  std::optional<Sessions> sessions;
-
-  explicit Fixture(const std::string& script = "echo listening >&4; exec sleep 60") {
-    Script(dir / "probe", R"(echo '{"usable":false,"reason":"test"}')");
-    Script(dir / "process", script);
-    MachineTools tools;
-    tools.process_program = dir / "process";
-    tools.process_env = {"PATH=/usr/bin:/bin"};
-    tools.open_image = [this](const std::string&, auto done) {
-      if (!image.ok()) return Answer<BootImage>(std::move(done), image);
-      Answer<BootImage>(std::move(done), BootImage{"digest", Null(), Null(), Null()});
-    };
-    tools.make_disk = [this](const std::string& path, auto done) {
-      MakeDisk(path, std::move(done));
-    };
-    tools.compile = [this](const MachineRequest&, auto done) {
-      if (!argv.ok()) return Answer<std::vector<std::string>>(std::move(done), argv);
-      Answer<std::vector<std::string>>(std::move(done), std::vector<std::string>{"qemu"});
-    };
-    sessions.emplace(loop, table, kvm, std::move(tools), dir.path());
-  }
-
-  template <typename T>
-  void Answer(MachineTools::Done<T> done, StatusOr<T> answer) {
-    loop.Post([done = std::move(done), answer = std::move(answer)]() mutable {
-      done(std::move(answer));
-    });
-  }
-  static UniqueFd Null() { return UniqueFd(open("/dev/null", O_RDWR | O_CLOEXEC)); }
-  void MakeDisk(const std::string& path, MachineTools::Done<UniqueFd> done) {
-    std::ofstream(path) << "disk";
-    const std::string socket = path.substr(0, path.rfind('/')) + "/process.sock";
-    if (disk.ok() && !server) server.emplace(loop, std::vector<grpc::Service*>{&process}, socket);
-    auto answer = [this, done = std::move(done)]() mutable {
-      if (!disk.ok()) return Answer<UniqueFd>(std::move(done), disk);
-      Answer<UniqueFd>(std::move(done), Null());
-    };
-    if (!hold_disk) return answer();
-    release_disk = std::move(answer);
-  }
-
-  StatusOr<capsem::v1::Session> Create(const std::string& name = {}) {
-    CreateSessionRequest request;
-    request.set_name(name);
-    std::optional<StatusOr<capsem::v1::Session>> answer;
-    sessions->Create(request, [&](auto session) { answer = std::move(session); });
-    REQUIRE(!answer);
-    REQUIRE(loop.RunUntil([&] { return answer.has_value(); }));
-    return *answer;
-  }
-  // A session whose guest is up.
-  std::string Run(const std::string& name = {}) {
-    const std::string id = VALUE_OF(Create(name)).id();
-    REQUIRE(loop.RunUntil([&] { return process.hold != nullptr; }));
-    process.Say(Event::STATE_READY);
-    Await(id, capsem::v1::SESSION_STATE_RUNNING);
-    return id;
-  }
-  void Await(const std::string& id, capsem::v1::SessionState state) {
-    REQUIRE(loop.RunUntil([&] { return Get(id).state() == state; }));
-  }
-  void AwaitGone(const std::string& id) {
-    REQUIRE(loop.RunUntil([&] { return !table.Find(std::string_view(id)).ok(); }));
-  }
-  capsem::v1::Session Get(const std::string& id) {
-    return VALUE_OF(table.Find(std::string_view(id)))->session.ToProto();
-  }
-  SessionSlot& Slot(const std::string& id) { return *VALUE_OF(table.Find(std::string_view(id))); }
-  bool HasDir(const std::string& id) { return std::filesystem::exists(dir / id); }
-  Status Wait(const std::function<void(Sessions::Done)>& call) {
-    std::optional<Status> answer;
-    call([&](const Status& status) { answer = status; });
-    REQUIRE(!answer);
-    REQUIRE(loop.RunUntil([&] { return answer.has_value(); }));
-    return *answer;
-  }
-  Status Delete(const std::string& session) {
-    return Wait([&](Sessions::Done done) { sessions->Delete(session, std::move(done)); });
-  }
-  Status Stop(const std::string& session) {
-    return Wait([&](Sessions::Done done) {
-      sessions->Stop(session, std::chrono::seconds(10), std::move(done));
-    });
-  }
-};
 
 }  // namespace
 
 TEST_CASE("create answers while the machine starts; it runs when its guest is up") {
-  Fixture f;
+  OneMachine f;
   const capsem::v1::Session session = VALUE_OF(f.Create("box"));
   REQUIRE(session.state() == capsem::v1::SESSION_STATE_CREATING);
   REQUIRE(session.name() == "box");
@@ -139,7 +26,7 @@ TEST_CASE("create answers while the machine starts; it runs when its guest is up
 }
 
 TEST_CASE("a create that is refused leaves nothing") {
-  Fixture f;
+  OneMachine f;
   SECTION("no such image") {
     f.image = NotFound("there is no image called base");
     REQUIRE_CODE(f.Create("box"), kNotFound);
@@ -150,7 +37,7 @@ TEST_CASE("a create that is refused leaves nothing") {
 }
 
 TEST_CASE("a session that fails while it starts says why and keeps its logs, not its disk") {
-  Fixture f;
+  OneMachine f;
   f.disk = ResourceExhausted("no space left");
   const std::string id = VALUE_OF(f.Create()).id();
   f.Await(id, capsem::v1::SESSION_STATE_FAILED);
@@ -161,7 +48,7 @@ TEST_CASE("a session that fails while it starts says why and keeps its logs, not
 }
 
 TEST_CASE("a process that does not come up fails its session with its last words") {
-  Fixture f("echo 'capsem-process: QEMU is missing' >&2; exit 1");
+  OneMachine f("echo 'capsem-process: QEMU is missing' >&2; exit 1");
   const std::string id = VALUE_OF(f.Create()).id();
   f.Await(id, capsem::v1::SESSION_STATE_FAILED);
   REQUIRE(f.Get(id).reason().find("QEMU is missing") != std::string::npos);
@@ -169,7 +56,7 @@ TEST_CASE("a process that does not come up fails its session with its last words
 
 TEST_CASE(
     "a machine or process that dies fails its session, and waiting calls end with the reason") {
-  Fixture f;
+  OneMachine f;
   const std::string id = VALUE_OF(f.Create()).id();
   std::optional<Status> end;
   const auto exec = f.Slot(id).client.Exec(
@@ -194,7 +81,7 @@ TEST_CASE(
 }
 
 TEST_CASE("stop asks the guest; an ephemeral session is gone then, a persistent one is stopped") {
-  Fixture f;
+  OneMachine f;
   const bool persistent = GENERATE(false, true);
   const std::string id = f.Run(persistent ? "box" : "");
   uint32_t asked = 0;
@@ -215,7 +102,7 @@ TEST_CASE("stop asks the guest; an ephemeral session is gone then, a persistent 
 }
 
 TEST_CASE("delete ends a machine at once, whatever it is doing") {
-  Fixture f;
+  OneMachine f;
   std::string id;
   SECTION("running") { id = f.Run("box"); }
   SECTION("its guest is not up") {
@@ -238,10 +125,11 @@ TEST_CASE("delete ends a machine at once, whatever it is doing") {
 }
 
 TEST_CASE("a guest that powers itself off stops its session") {
-  Fixture f;
+  OneMachine f;
   const bool persistent = GENERATE(false, true);
   const std::string id = f.Run(persistent ? "box" : "");
   f.process.Say(Event::STATE_GONE, "powered off", /*clean=*/true);
+  REQUIRE(f.loop.RunUntil([&] { return f.Slot(id).session.state() == Session::State::kStopping; }));
   kill(f.Slot(id).process->pid(), SIGTERM);
   if (!persistent) return f.AwaitGone(id);
   f.Await(id, capsem::v1::SESSION_STATE_STOPPED);
@@ -249,7 +137,7 @@ TEST_CASE("a guest that powers itself off stops its session") {
 }
 
 TEST_CASE("of failed ephemeral sessions the newest five stay") {
-  Fixture f;
+  OneMachine f;
   f.disk = ResourceExhausted("no space left");
   std::vector<std::string> ids;
   for (int i = 0; i < 7; ++i) {
@@ -263,7 +151,7 @@ TEST_CASE("of failed ephemeral sessions the newest five stay") {
 }
 
 TEST_CASE("at the end everything goes, and nothing new is taken") {
-  Fixture f;
+  OneMachine f;
   f.Run("box");
   bool over = false;
   f.sessions->EndAll([&] { over = true; });
