@@ -48,9 +48,17 @@ Status CheckPeer(uid_t peer, uid_t own) {
 
 StatusOr<std::unique_ptr<ServerEndpoint>> ServerEndpoint::Listen(
     Loop& loop, const std::string& path, const std::vector<grpc::Service*>& services) {
-  UniqueFd listener = TRY(ListenUnix(path));
+  // Bound and listening under another name first: whoever waits for the path to appear may connect.
+  const std::string unready = path + "~";
+  unlink(unready.c_str());
+  UniqueFd listener = TRY(ListenUnix(unready));
   std::unique_ptr<grpc::Server> server = StartServer(services);
   if (!server) return Internal("gRPC's server did not start for {}", path);
+  if (rename(unready.c_str(), path.c_str()) != 0) {
+    const Status status = FromErrno("put the socket at {}", path);
+    server->Shutdown();
+    return status;
+  }
   return std::unique_ptr<ServerEndpoint>(
       new ServerEndpoint(loop, path, std::move(listener), std::move(server)));
 }

@@ -32,8 +32,9 @@ Status CheckPeer(uid_t peer, uid_t own);
 
 class ServerEndpoint {
  public:
-  // The services are borrowed until the endpoint is gone. Fails when the path is taken: a stale
-  // socket is removed by whoever holds the lock that proves it stale.
+  // The services are borrowed until the endpoint is gone. The socket appears at `path` when it can
+  // be connected to, not before, and takes the place of a stale one: whoever listens there owns
+  // the path, by a lock or by its folder.
   static StatusOr<std::unique_ptr<ServerEndpoint>> Listen(
       Loop& loop, const std::string& path, const std::vector<grpc::Service*>& services);
   // Only after Shutdown has said done: until then gRPC's threads may call the services.

@@ -63,11 +63,14 @@ TEST_CASE("the socket is for its owner alone, and gone after the shutdown") {
   REQUIRE(stat(path.c_str(), &info) != 0);
 }
 
-TEST_CASE("a path that is taken is refused") {
+TEST_CASE("a stale socket is replaced, and a folder that is not there is an error") {
   TestLoop loop;
+  TempDir dir;
   v1::System::CallbackService service;
-  TestServer server(loop, {&service});
-  REQUIRE(!ServerEndpoint::Listen(loop, server.path(), {&service}).ok());
+  VALUE_OF(ListenUnix(dir / "s.sock")).Reset();
+  TestServer server(loop, {&service}, dir / "s.sock");
+  REQUIRE_OK(ConnectUnix(dir / "s.sock"));
+  REQUIRE_CODE(ServerEndpoint::Listen(loop, dir / "none/s.sock", {&service}), kNotFound);
 }
 
 TEST_CASE("health is served") {

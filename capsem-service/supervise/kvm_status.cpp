@@ -10,14 +10,12 @@
 #include <nlohmann/json.hpp>
 
 #include "base/log.h"
-#include "supervise/child_env.h"
 
 namespace capsem::service {
 namespace {
 
 // The probe ends itself within 300 ms; this is for one whose kernel does not let it.
 constexpr std::chrono::seconds kProbeLimit{5};
-constexpr size_t kMaxAnswer = 4096;
 
 using Json = nlohmann::json;
 
@@ -48,8 +46,7 @@ KvmStatus::KvmStatus(Loop& loop, std::string program, std::string cache_path, st
     : loop_(loop),
       program_(std::move(program)),
       cache_path_(std::move(cache_path)),
-      boot_(std::move(boot)),
-      limit_(loop) {}
+      boot_(std::move(boot)) {}
 
 void KvmStatus::Ask(Done done) {
   waiting_.push_back(std::move(done));
@@ -60,9 +57,9 @@ void KvmStatus::Ask(Done done) {
       if (self) self->Tell();
     });
   }
-  const Status started = StartProbe();
-  if (!started.ok())
-    Know({false, fmt::format("the KVM probe did not start: {}", Message(started))});
+  probe_ =
+      std::make_unique<ShortRun>(loop_, ShortRun::Spec{program_, {}, kProbeLimit},
+                                 [this](const StatusOr<std::string>& said) { OnProbed(said); });
 }
 
 std::optional<KvmStatus::Answer> KvmStatus::Cached() const {
@@ -83,53 +80,19 @@ void KvmStatus::Remember() const {
   log::Warning("the answer about KVM is not kept", {{"reason", FromErrno("{}", temporary)}});
 }
 
-Status KvmStatus::StartProbe() {
-  int pipe_fds[2];
-  if (pipe2(pipe_fds, O_CLOEXEC) != 0) return FromErrno("pipe");
-  UniqueFd read_end(pipe_fds[0]);
-  const UniqueFd write_end(pipe_fds[1]);
-  ChildSpec spec;
-  spec.program = program_;
-  spec.env = ChildEnv(OwnEnvironment());
-  spec.stdout_fd = write_end.get();
-  spec.parent_death_signal = SIGKILL;
-  probe_ = TRY(
-      Child::Spawn(loop_, std::move(spec), [this](ExitReason reason) { OnProbeEnded(reason); }));
-  output_ = std::make_unique<ByteStream>(loop_, std::move(read_end),
-                                         ByteStream::Events{.on_bytes =
-                                                                [this](std::string_view bytes) {
-                                                                  if (said_.size() < kMaxAnswer)
-                                                                    said_ += bytes;
-                                                                },
-                                                            .on_drained = [] {},
-                                                            .on_end =
-                                                                [this](const Status&) {
-                                                                  said_all_ = true;
-                                                                  if (exited_) OnProbeEnded({});
-                                                                }});
-  limit_.Start(kProbeLimit, [this] { probe_->Signal(SIGKILL); });
-  return OkStatus();
-}
-
-void KvmStatus::OnProbeEnded(ExitReason reason) {
-  if (!exited_) said_ = reason.clean() ? said_ : said_ + "\n" + reason.ToString();
-  exited_ = true;
-  limit_.Cancel();
-  if (!said_all_) return;
-  const auto answer = ParseAnswer(said_);
-  Know(answer ? *answer : Answer{false, fmt::format("the KVM probe gave no answer: {}", said_)});
-  Remember();
-}
-
-void KvmStatus::Know(Answer answer) {
-  answer_ = std::move(answer);
+void KvmStatus::OnProbed(const StatusOr<std::string>& said) {
+  const auto answer = said.ok() ? ParseAnswer(*said) : std::nullopt;
+  if (answer) {
+    answer_ = answer;
+    Remember();
+  } else {
+    // Not kept: what is wrong here is the probe, and that can be mended.
+    answer_ = Answer{false, said.ok() ? fmt::format("the KVM probe gave no answer: {}", *said)
+                                      : fmt::format("the KVM probe failed: {}", said.status())};
+  }
   log::Info("KVM", {{"usable", answer_->usable}, {"reason", answer_->reason}});
-  loop_.Post([self = weak_.Get()] {
-    if (!self) return;
-    self->output_ = nullptr;
-    self->probe_ = nullptr;
-    self->Tell();
-  });
+  probe_ = nullptr;
+  Tell();
 }
 
 void KvmStatus::Tell() {

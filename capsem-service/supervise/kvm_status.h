@@ -10,9 +10,9 @@
 #include <string>
 #include <vector>
 
-#include "base/byte_stream.h"
-#include "base/child.h"
-#include "base/timer.h"
+#include "base/loop.h"
+#include "base/weak.h"
+#include "supervise/short_run.h"
 
 namespace capsem::service {
 
@@ -33,9 +33,7 @@ class KvmStatus {
  private:
   std::optional<Answer> Cached() const;
   void Remember() const;
-  Status StartProbe();
-  void OnProbeEnded(ExitReason reason);
-  void Know(Answer answer);
+  void OnProbed(const StatusOr<std::string>& said);
   void Tell();
 
   Loop& loop_;
@@ -44,12 +42,7 @@ class KvmStatus {
   const std::string boot_;
   std::optional<Answer> answer_;
   std::vector<Done> waiting_;
-  std::string said_;
-  bool exited_ = false;
-  bool said_all_ = false;
-  std::unique_ptr<Child> probe_;
-  std::unique_ptr<ByteStream> output_;
-  Timer limit_;
+  std::unique_ptr<ShortRun> probe_;
   WeakOwner<KvmStatus> weak_{this};
 };
 

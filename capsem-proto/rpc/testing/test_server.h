@@ -13,8 +13,10 @@ namespace capsem::rpc {
 
 class TestServer {
  public:
-  TestServer(TestLoop& loop, const std::vector<grpc::Service*>& services) : loop_(loop) {
-    endpoint_ = VALUE_OF(ServerEndpoint::Listen(loop, path(), services));
+  // On `path`, or in a scratch folder.
+  TestServer(TestLoop& loop, const std::vector<grpc::Service*>& services, std::string path = {})
+      : loop_(loop), path_(path.empty() ? dir_ / "s.sock" : std::move(path)) {
+    endpoint_ = VALUE_OF(ServerEndpoint::Listen(loop, path_, services));
   }
   ~TestServer() {
     if (endpoint_) Stop();
@@ -22,7 +24,7 @@ class TestServer {
   TestServer(const TestServer&) = delete;
   TestServer& operator=(const TestServer&) = delete;
 
-  std::string path() const { return dir_ / "s.sock"; }
+  const std::string& path() const { return path_; }
   void Stop(std::chrono::milliseconds grace = {}) {
     bool down = false;
     endpoint_->Shutdown(grace, [&down] { down = true; });
@@ -33,6 +35,7 @@ class TestServer {
  private:
   TestLoop& loop_;
   TempDir dir_;
+  const std::string path_;
   std::unique_ptr<ServerEndpoint> endpoint_;
 };
 

@@ -1,0 +1,195 @@
+#include "api/exec_call.h"
+
+#include <signal.h>
+
+#include <utility>
+
+#include "base/log.h"
+#include "session/exec_spec.h"
+
+namespace capsem::service {
+
+using capsem::v1::ExecEvent;
+using capsem::v1::ExecInput;
+
+namespace {
+
+constexpr size_t kMaxStdin = 256 * 1024;  // of one message (execs.proto)
+
+Status CheckRun(const capsem::v1::RunStart& run) {
+  if (!run.session().name().empty() || !run.exec().session().empty()) {
+    return WithRemedy(InvalidArgument("a session made for one command has no name"),
+                      "leave the name out, or create a session and exec in it");
+  }
+  if (run.exec().detach()) {
+    return WithRemedy(InvalidArgument("a session made for one command ends with its call"),
+                      "create a session and exec in it with detach");
+  }
+  return CheckExec(run.exec());
+}
+
+}  // namespace
+
+ExecCall::ExecCall(Verb verb, SessionTable& table, Sessions& sessions,
+                   std::unique_ptr<Stream> stream, absl::AnyInvocable<void()> on_over)
+    : verb_(verb),
+      table_(table),
+      sessions_(sessions),
+      stream_(std::move(stream)),
+      on_over_(std::move(on_over)) {
+  Stream::Events events;
+  events.on_message = [this](ExecInput input) { OnInput(std::move(input)); };
+  events.on_inputs_end = [this] {
+    if (exec_) exec_->FinishWriting();
+  };
+  events.on_ready = [this] {
+    if (exec_) exec_->PauseReading(false);
+  };
+  events.on_closed = [this](bool cancelled) {
+    if (cancelled && !client_gone_) LoseClient();
+  };
+  stream_->Begin(std::move(events));
+}
+
+void ExecCall::OnInput(ExecInput input) {
+  if (client_gone_ || over_) return;
+  if (!std::exchange(first_seen_, true)) return OnFirst(std::move(input));
+  const bool is_start = input.has_start() || input.has_run();
+  if (is_start || input.stdin().size() > kMaxStdin) {
+    stream_->Finish(
+        is_start ? InvalidArgument("a call starts one command, with its first input")
+                 : WithRemedy(InvalidArgument("{} bytes of stdin in one input: the limit is {}",
+                                              input.stdin().size(), kMaxStdin),
+                              "send it in several inputs"));
+    return LoseClient();
+  }
+  Forward(std::move(input));
+}
+
+void ExecCall::OnFirst(ExecInput input) {
+  if (verb_ == Verb::kRun) {
+    if (!input.has_run()) return End(InvalidArgument("the first input of Run is `run`"));
+    return StartRun(std::move(*input.mutable_run()));
+  }
+  if (!input.has_start()) return End(InvalidArgument("the first input of Exec is `start`"));
+  start_ = std::move(*input.mutable_start());
+  const Status checked = CheckExec(start_);
+  if (!checked.ok()) return End(checked);
+  Attach(start_.session());
+}
+
+void ExecCall::StartRun(capsem::v1::RunStart run) {
+  const Status checked = CheckRun(run);
+  if (!checked.ok()) return End(checked);
+  start_ = std::move(*run.mutable_exec());
+  creating_ = true;
+  stream_->PauseReading(true);  // until there is somebody to read what comes
+  sessions_.Create(run.session(),
+                   [self = weak_.Get()](const StatusOr<capsem::v1::Session>& session) {
+                     if (self) self->OnCreated(session);
+                   });
+}
+
+void ExecCall::OnCreated(const StatusOr<capsem::v1::Session>& session) {
+  creating_ = false;
+  if (!session.ok()) return End(session.status());
+  bound_ = session->id();
+  if (client_gone_) return End(Cancelled("the caller went away"));
+  Attach(bound_);
+  stream_->PauseReading(false);
+}
+
+void ExecCall::Attach(const std::string& session) {
+  const auto found = table_.Live(session);
+  if (!found.ok()) return End(found.status());
+  session_ = (*found)->session.id();
+  start_.set_session(session_->text());
+  ProcessExec::Events events;
+  events.on_event = [this](ExecEvent event) { OnEvent(std::move(event)); };
+  events.on_ready = [this] {
+    if (!client_gone_) stream_->PauseReading(false);
+  };
+  events.on_closed = [this](const Status& status) { OnProcessClosed(status); };
+  exec_ = (*found)->client.Exec(std::move(events));
+  ExecInput input;
+  *input.mutable_start() = start_;
+  exec_->Write(std::move(input));
+  for (ExecInput& early : std::exchange(early_, {})) Forward(std::move(early));
+}
+
+void ExecCall::Forward(ExecInput input) {
+  if (!exec_) return early_.push_back(std::move(input));
+  if (!exec_->Write(std::move(input))) stream_->PauseReading(true);
+}
+
+void ExecCall::OnEvent(ExecEvent event) {
+  if (event.has_started()) OnStarted(*event.mutable_started());
+  if (event.has_exit()) exit_seen_ = true;
+  if (client_gone_ || over_) return;
+  if (!stream_->Write(event)) exec_->PauseReading(true);
+}
+
+void ExecCall::OnStarted(capsem::v1::ExecStarted& started) {
+  exec_id_ = started.exec();
+  started.set_session(session_->text());
+  if (SessionSlot* slot = table_.Find(*session_))
+    started.set_isolation(slot->session.host().isolation());
+  if (client_gone_) LoseClient();
+}
+
+void ExecCall::OnProcessClosed(const Status& status) {
+  if (!status.ok() || exit_seen_ || start_.detach()) return End(status);
+  End(Internal("the command's stream ended without its exit"));
+}
+
+void ExecCall::LoseClient() {
+  client_gone_ = true;
+  if (over_) return;
+  const Status gone = Cancelled("the caller went away");
+  if (verb_ == Verb::kRun) {
+    if (!creating_) End(gone);
+    return;
+  }
+  if (!exec_ || exit_seen_) return End(gone);
+  // What has not started yet may start at any moment: it is judged then.
+  exec_->PauseReading(false);
+  if (exec_id_ == 0) return;
+  const bool keep = start_.on_disconnect() == capsem::v1::ON_DISCONNECT_KEEP || start_.detach();
+  if (keep) return End(gone);
+  Kill();
+}
+
+void ExecCall::Kill() {
+  SessionSlot* const slot = table_.Find(*session_);
+  if (slot == nullptr) return;
+  capsem::v1::SignalRequest request;
+  request.set_session(session_->text());
+  request.set_exec(exec_id_);
+  request.set_signal(SIGKILL);
+  slot->client.Signal(request, [](const Status& status) {
+    // NotFound: it ended by itself in the same moment.
+    if (status.ok() || status.code() == StatusCode::kNotFound) return;
+    log::Warning("a command whose caller went away was not ended", {{"reason", status}});
+  });
+}
+
+void ExecCall::End(const Status& status) {
+  if (std::exchange(over_, true)) return;
+  exec_ = nullptr;
+  if (bound_.empty()) {
+    if (!client_gone_) stream_->Finish(status);
+    return Over();
+  }
+  sessions_.Delete(bound_, [self = weak_.Get(), status](const Status&) {
+    if (!self) return;
+    if (!self->client_gone_) self->stream_->Finish(status);
+    self->Over();
+  });
+}
+
+void ExecCall::Over() {
+  auto on_over = std::move(on_over_);
+  on_over();
+}
+
+}  // namespace capsem::service

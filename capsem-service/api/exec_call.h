@@ -1,0 +1,76 @@
+// One Exec or Run of a client: the client's stream on one side, the call on its capsem-process on
+// the other. Loop thread; owned by execs_rpc until `on_over`.
+//
+// Everything passes in order and with back-pressure both ways. This is where a client that goes
+// away is judged: only a message kills (architecture §5), so when its stream ends before the
+// command's exit and its policy is KILL, a KILL is sent, and the rest of the output is read and
+// dropped until the command has ended. A session made by Run is deleted when the call ends, however
+// it ends, and before its end is told.
+#pragma once
+
+#include <absl/functional/any_invocable.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "base/weak.h"
+#include "capsem/v1/execs.pb.h"
+#include "rpc/server_stream.h"
+#include "session/sessions.h"
+#include "supervise/process_exec.h"
+
+namespace capsem::service {
+
+class ExecCall {
+ public:
+  using Stream = rpc::ServerStream<capsem::v1::ExecInput, capsem::v1::ExecEvent>;
+  enum class Verb { kExec, kRun };
+
+  // `on_over` comes once and may not destroy this at once: events of its streams may be on the
+  // stack.
+  ExecCall(Verb verb, SessionTable& table, Sessions& sessions, std::unique_ptr<Stream> stream,
+           absl::AnyInvocable<void()> on_over);
+  ExecCall(const ExecCall&) = delete;
+  ExecCall& operator=(const ExecCall&) = delete;
+
+ private:
+  void OnInput(capsem::v1::ExecInput input);
+  void OnFirst(capsem::v1::ExecInput input);
+  void StartRun(capsem::v1::RunStart run);
+  void OnCreated(const StatusOr<capsem::v1::Session>& session);
+  void Attach(const std::string& session);
+  void Forward(capsem::v1::ExecInput input);
+  void OnEvent(capsem::v1::ExecEvent event);
+  void OnStarted(capsem::v1::ExecStarted& started);
+  void OnProcessClosed(const Status& status);
+  // The client has gone, or was sent away.
+  void LoseClient();
+  void Kill();
+  // The call is over: an Exec's at once, a Run's when its session is gone.
+  void End(const Status& status);
+  void Over();
+
+  const Verb verb_;
+  SessionTable& table_;
+  Sessions& sessions_;
+  std::unique_ptr<Stream> stream_;
+  absl::AnyInvocable<void()> on_over_;
+  capsem::v1::ExecStart start_;
+  bool first_seen_ = false;
+  bool client_gone_ = false;
+  bool exit_seen_ = false;
+  bool over_ = false;
+  std::vector<capsem::v1::ExecInput>
+      early_;  // what came before there was a session: two messages at most
+  std::optional<SessionId> session_;
+  std::string bound_;      // id of the session to delete; empty = none
+  bool creating_ = false;  // it is on its way
+  uint64_t exec_id_ = 0;   // 0 = has not started
+  std::unique_ptr<ProcessExec> exec_;
+  WeakOwner<ExecCall> weak_{this};
+};
+
+}  // namespace capsem::service

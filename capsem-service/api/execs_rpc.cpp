@@ -1,0 +1,47 @@
+#include "api/execs_rpc.h"
+
+#include "rpc/on_loop.h"
+#include "session/exec_spec.h"
+
+namespace capsem::service {
+
+using capsem::v1::SignalRequest;
+using capsem::v1::SignalResponse;
+
+ExecsRpc::ExecsRpc(Loop& loop, SessionTable& table, Sessions& sessions)
+    : loop_(loop), table_(table), sessions_(sessions) {}
+
+ExecsRpc::Bidi* ExecsRpc::Exec(grpc::CallbackServerContext*) {
+  return Serve(ExecCall::Verb::kExec);
+}
+
+ExecsRpc::Bidi* ExecsRpc::Run(grpc::CallbackServerContext*) { return Serve(ExecCall::Verb::kRun); }
+
+ExecsRpc::Bidi* ExecsRpc::Serve(ExecCall::Verb verb) {
+  return ExecCall::Stream::Accept(loop_, [this, verb](std::unique_ptr<ExecCall::Stream> stream) {
+    const auto place = calls_.emplace(calls_.end());
+    *place = std::make_unique<ExecCall>(verb, table_, sessions_, std::move(stream), [this, place] {
+      // Later: an event of the call's own streams may be on the stack.
+      loop_.Post([self = weak_.Get(), place] {
+        if (self) self->calls_.erase(place);
+      });
+    });
+  });
+}
+
+grpc::ServerUnaryReactor* ExecsRpc::Signal(grpc::CallbackServerContext*, const grpc::ByteBuffer* in,
+                                           grpc::ByteBuffer* out) {
+  return rpc::OnLoop<SignalRequest, SignalResponse>(
+      loop_, in, out, [this](const SignalRequest& request, rpc::Reply<SignalResponse> reply) {
+        const Status checked = CheckSignal(request.signal());
+        if (!checked.ok()) return reply(checked);
+        const auto slot = table_.Live(request.session());
+        if (!slot.ok()) return reply(slot.status());
+        (*slot)->client.Signal(request, [reply = std::move(reply)](const Status& status) mutable {
+          if (!status.ok()) return reply(status);
+          reply(SignalResponse());
+        });
+      });
+}
+
+}  // namespace capsem::service

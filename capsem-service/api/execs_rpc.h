@@ -1,0 +1,38 @@
+// Serves capsem.v1.Execs: one line per verb.
+#pragma once
+
+#include <list>
+#include <memory>
+
+#include "api/exec_call.h"
+#include "base/loop.h"
+#include "capsem/v1/execs.grpc.pb.h"
+#include "session/sessions.h"
+
+namespace capsem::service {
+
+using ExecsBase =
+    capsem::v1::Execs::WithRawCallbackMethod_Exec<capsem::v1::Execs::WithRawCallbackMethod_Run<
+        capsem::v1::Execs::WithRawCallbackMethod_Signal<capsem::v1::Execs::Service>>>;
+
+class ExecsRpc final : public ExecsBase {
+ public:
+  ExecsRpc(Loop& loop, SessionTable& table, Sessions& sessions);
+
+ private:
+  using Bidi = grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>;
+
+  Bidi* Exec(grpc::CallbackServerContext*) override;
+  Bidi* Run(grpc::CallbackServerContext*) override;
+  grpc::ServerUnaryReactor* Signal(grpc::CallbackServerContext*, const grpc::ByteBuffer* in,
+                                   grpc::ByteBuffer* out) override;
+  Bidi* Serve(ExecCall::Verb verb);
+
+  Loop& loop_;
+  SessionTable& table_;
+  Sessions& sessions_;
+  std::list<std::unique_ptr<ExecCall>> calls_;
+  WeakOwner<ExecsRpc> weak_{this};
+};
+
+}  // namespace capsem::service

@@ -1,0 +1,60 @@
+// Serves capsem.v1.System: one line per verb.
+#pragma once
+
+#include <absl/functional/any_invocable.h>
+
+#include <list>
+#include <memory>
+
+#include "api/log_stream.h"
+#include "base/loop.h"
+#include "base/weak.h"
+#include "capsem/v1/system.grpc.pb.h"
+#include "session/session_table.h"
+#include "supervise/kvm_status.h"
+#include "supervise/qemu_version.h"
+#include "wire/run_dir.h"
+
+namespace capsem::service {
+
+using SystemBase = capsem::v1::System::WithRawCallbackMethod_Version<
+    capsem::v1::System::WithRawCallbackMethod_Status<capsem::v1::System::WithRawCallbackMethod_Logs<
+        capsem::v1::System::WithRawCallbackMethod_Shutdown<capsem::v1::System::Service>>>>;
+
+class SystemRpc final : public SystemBase {
+ public:
+  struct Host {
+    const RunDir& dirs;
+    SessionTable& table;
+    KvmStatus& kvm;
+    QemuVersion& qemu;
+    bool logs_to_stderr = false;
+    // Ends every session; calls back when none is left, and takes the daemon down after that.
+    absl::AnyInvocable<void(absl::AnyInvocable<void()> ended)> shutdown;
+  };
+
+  SystemRpc(Loop& loop, Host host);
+
+ private:
+  using Unary = grpc::ServerUnaryReactor;
+  using Context = grpc::CallbackServerContext;
+  using Bytes = grpc::ByteBuffer;
+
+  Unary* Version(Context*, const Bytes* in, Bytes* out) override;
+  Unary* Status(Context*, const Bytes* in, Bytes* out) override;
+  grpc::ServerWriteReactor<Bytes>* Logs(Context*, const Bytes* in) override;
+  Unary* Shutdown(Context*, const Bytes* in, Bytes* out) override;
+
+  void OnLogs(const capsem::v1::LogsRequest& request, std::unique_ptr<LogStream::Stream> stream);
+  StatusOr<std::vector<std::string>> FilesOf(const capsem::v1::LogsRequest& request);
+  capsem::v1::StatusResponse Describe(const KvmStatus::Answer& kvm,
+                                      const StatusOr<std::string>& qemu);
+
+  Loop& loop_;
+  Host host_;
+  const int64_t started_unix_ms_;
+  std::list<std::unique_ptr<LogStream>> logs_;
+  WeakOwner<SystemRpc> weak_{this};
+};
+
+}  // namespace capsem::service

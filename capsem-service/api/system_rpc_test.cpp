@@ -1,0 +1,121 @@
+#include "api/system_rpc.h"
+
+#include "rpc/client_call.h"
+#include "rpc/client_stream.h"
+#include "testing/one_machine.h"
+
+namespace capsem::service {
+namespace {
+
+using Api = capsem::v1::System;
+using Async = Api::StubInterface::async_interface;
+using capsem::v1::LogsRequest;
+using Reader = rpc::ClientReader<LogsRequest, capsem::v1::LogChunk>;
+
+struct Fixture {
+  OneMachine host;
+  RunDir dirs{host.dir.path(), host.dir.path(), host.dir.path()};
+  QemuVersion qemu{host.loop, host.dir / "qemu"};
+  int shutdowns = 0;
+  SystemRpc service{host.loop,
+                    {.dirs = dirs,
+                     .table = host.table,
+                     .kvm = host.kvm,
+                     .qemu = qemu,
+                     .logs_to_stderr = false,
+                     .shutdown = [this](absl::AnyInvocable<void()> ended) {
+                       ++shutdowns;
+                       ended();
+                     }}};
+  rpc::TestServer server{host.loop, {&service}};
+  std::unique_ptr<Api::Stub> stub = Api::NewStub(rpc::ConnectChannel(server.path()));
+
+  template <typename Request, typename Response>
+  StatusOr<Response> Call(void (Async::*method)(grpc::ClientContext*, const Request*, Response*,
+                                                std::function<void(grpc::Status)>),
+                          const Request& request) {
+    std::optional<StatusOr<Response>> answer;
+    rpc::CallUnary(host.loop, stub->async(), method, request, {},
+                   [&](StatusOr<Response> got) { answer = std::move(got); });
+    REQUIRE(host.loop.RunUntil([&] { return answer.has_value(); }));
+    return *answer;
+  }
+  StatusOr<std::string> Logs(const LogsRequest& request) {
+    std::string text;
+    std::optional<Status> end;
+    const auto reader =
+        Reader::Start(host.loop, stub->async(), &Async::Logs, request, {},
+                      {.on_message = [&](const auto& chunk) { text += chunk.data(); },
+                       .on_ready = [] {},
+                       .on_closed = [&](const Status& status) { end = status; }});
+    REQUIRE(host.loop.RunUntil([&] { return end.has_value(); }));
+    if (!end->ok()) return *end;
+    return text;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("status tells what is here and what is missing") {
+  Fixture f;
+  auto status = VALUE_OF(f.Call(&Async::Status, capsem::v1::StatusRequest()));
+  REQUIRE(status.pid() == static_cast<uint32_t>(getpid()));
+  REQUIRE(status.accelerator() == "tcg");
+  REQUIRE(status.kvm() == "test");
+  REQUIRE(status.sessions_limit() == 10);
+  REQUIRE(status.disk_free() > 0);
+  REQUIRE(status.qemu_version().empty());
+  REQUIRE(status.problems_size() == 2);
+  REQUIRE(status.problems(0).find("QEMU") != std::string::npos);
+  REQUIRE(status.problems(1).find("capsem image build") != std::string::npos);
+
+  f.host.Script("qemu", "echo QEMU emulator version 7.2.22");
+  std::filesystem::create_directories(f.host.dir / "images/base");
+  status = VALUE_OF(f.Call(&Async::Status, capsem::v1::StatusRequest()));
+  REQUIRE(status.qemu_version() == "7.2.22");
+  REQUIRE(status.problems_size() == 0);
+}
+
+TEST_CASE("the version names itself and the guest protocols it speaks") {
+  Fixture f;
+  const auto version = VALUE_OF(f.Call(&Async::Version, capsem::v1::VersionRequest()));
+  REQUIRE(version.version() == CAPSEM_VERSION);
+  REQUIRE(version.protocol_min() >= 1);
+  REQUIRE(version.protocol_max() >= version.protocol_min());
+}
+
+TEST_CASE("logs are read whole or by their last lines") {
+  Fixture f;
+  std::string log;
+  for (int i = 0; i < 30000; ++i) log += "line " + std::to_string(i) + "\n";
+  std::ofstream(f.dirs.ServiceLog()) << log;
+  LogsRequest request;
+  REQUIRE(VALUE_OF(f.Logs(request)) == log);
+  request.set_tail(2);
+  REQUIRE(VALUE_OF(f.Logs(request)) == "line 29998\nline 29999\n");
+}
+
+TEST_CASE("a session's logs are its own, and unknown ones say so") {
+  Fixture f;
+  const std::string id = f.host.Run("box");
+  std::ofstream(f.host.Slot(id).dir + "/process.log") << "from the process\n";
+  std::ofstream(f.host.Slot(id).dir + "/serial.log.1") << "older\n";
+  std::ofstream(f.host.Slot(id).dir + "/serial.log") << "newer\n";
+  LogsRequest request;
+  request.set_session("box");
+  REQUIRE(VALUE_OF(f.Logs(request)) == "from the process\n");
+  request.set_source(capsem::v1::LOG_SOURCE_SERIAL);
+  REQUIRE(VALUE_OF(f.Logs(request)) == "older\nnewer\n");
+  request.set_source(static_cast<capsem::v1::LogSource>(9));
+  REQUIRE_CODE(f.Logs(request), kInvalidArgument);
+  request.set_session("nobody");
+  REQUIRE_CODE(f.Logs(request), kNotFound);
+}
+
+TEST_CASE("a shutdown is answered when everything has ended") {
+  Fixture f;
+  REQUIRE_OK(f.Call(&Async::Shutdown, capsem::v1::ShutdownRequest()));
+  REQUIRE(f.shutdowns == 1);
+}
+
+}  // namespace capsem::service

@@ -1,0 +1,136 @@
+#include "app.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <fstream>
+
+#include "base/log.h"
+#include "session/recover.h"
+#include "supervise/child_env.h"
+#include "wire/limits.h"
+
+namespace capsem::service {
+namespace {
+
+// What was answered last is on its way out; streams that nobody ends (Watch) are cancelled then.
+constexpr std::chrono::milliseconds kFarewell{300};
+
+std::string ReadWhole(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+MachineSpec SpecOf(const MachineRequest& request, const Config& config) {
+  MachineSpec spec = MakeMachineSpec(request.host.kvm ? Accelerator::kKvm : Accelerator::kTcg,
+                                     HostCpuFrom(ReadWhole("/proc/cpuinfo")));
+  const std::string image = config.dirs.Images() + "/" + request.image_digest;
+  spec.name = request.session_id;
+  spec.uuid = RandomUuid();
+  spec.genid = RandomUuid();
+  spec.files.kernel = image + "/vmlinuz";
+  spec.files.initrd = image + "/initramfs.cpio";
+  spec.files.root = image + "/rootfs.erofs";
+  spec.files.disk = request.session_dir + "/" + session_file::kDisk;
+  spec.files.serial = request.session_dir + "/" + session_file::kSerialLog;
+  spec.cpus = static_cast<int>(request.cpus);
+  spec.memory_mib = static_cast<int>(request.memory_mib);
+  return spec;
+}
+
+// For people and virsh; the machine does not need it.
+void KeepDomainXml(const std::string& dir, const std::string& xml) {
+  const std::string path = dir + "/" + session_file::kDomainXml;
+  const UniqueFd fd(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  if (fd.valid() && write(fd.get(), xml.data(), xml.size()) == static_cast<ssize_t>(xml.size()))
+    return;
+  log::Warning("a session's domain.xml is not kept", {{"path", path}});
+}
+
+StatusOr<UniqueFd> OpenDisk(const std::string& path) {
+  UniqueFd fd(open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+  if (!fd.valid()) return FromErrno("open the disk {}", path);
+  return fd;
+}
+
+}  // namespace
+
+StatusOr<std::unique_ptr<App>> App::Create(Loop& loop, const Config& config) {
+  RecoverSessions(config.dirs.Sessions());
+  std::unique_ptr<App> app(new App(loop, config));
+  app->endpoint_ = TRY(rpc::ServerEndpoint::Listen(
+      loop, config.dirs.ServiceSocket(),
+      {&app->sessions_rpc_, &app->execs_rpc_, &app->images_rpc_, &app->system_rpc_}));
+  // The first create shall not wait for it.
+  app->kvm_.Ask([](const KvmStatus::Answer&) {});
+  return app;
+}
+
+App::App(Loop& loop, const Config& config)
+    : loop_(loop),
+      config_(config),
+      kvm_(loop, config.Program("capsem-kvm-probe"), config.dirs.Cache() + "/kvm.json",
+           CurrentBoot()),
+      qemu_(loop, config.qemu),
+      images_(loop, ImagePaths{config.dirs.Images(), config.dirs.Keys() + "/trusted_keys.d",
+                               config.dirs.Cache() + "/verdicts"}),
+      disks_(loop, EmptyDiskSpec{.folder = config.dirs.Cache(), .bytes = wire::kDiskBytes}),
+      compiler_(loop,
+                {.program = config.Program("capsem-define"), .cache_folder = config.dirs.Cache()}),
+      table_(loop, config.dirs.Sessions()),
+      sessions_(loop, table_, kvm_, Tools(), config.dirs.Sessions()),
+      sessions_rpc_(loop, table_, sessions_),
+      execs_rpc_(loop, table_, sessions_),
+      images_rpc_(loop, images_),
+      system_rpc_(
+          loop, {.dirs = config_.dirs,
+                 .table = table_,
+                 .kvm = kvm_,
+                 .qemu = qemu_,
+                 .logs_to_stderr = config.foreground,
+                 .shutdown = [this](absl::AnyInvocable<void()> ended) { End(std::move(ended)); }}) {
+}
+
+MachineTools App::Tools() {
+  MachineTools tools;
+  tools.open_image = [this](const std::string& name, MachineTools::Done<BootImage> done) {
+    images_.Open(name, [done = std::move(done)](StatusOr<OpenedImage> image) mutable {
+      if (!image.ok()) return done(image.status());
+      done(BootImage{image->digest, std::move(image->kernel), std::move(image->initramfs),
+                     std::move(image->root)});
+    });
+  };
+  tools.make_disk = [this](const std::string& path, MachineTools::Done<UniqueFd> done) {
+    disks_.Copy(path, [path, done = std::move(done)](const Status& copied) mutable {
+      if (!copied.ok()) return done(copied);
+      done(OpenDisk(path));
+    });
+  };
+  tools.compile = [this](const MachineRequest& request,
+                         MachineTools::Done<std::vector<std::string>> done) {
+    compiler_.Compile(SpecOf(request, config_), [dir = request.session_dir, done = std::move(done)](
+                                                    StatusOr<CompiledMachine> machine) mutable {
+      if (!machine.ok()) return done(machine.status());
+      KeepDomainXml(dir, machine->domain_xml);
+      done(std::move(machine->argv));
+    });
+  };
+  tools.process_program = config_.Program("capsem-process");
+  tools.process_env = ChildEnv(OwnEnvironment());
+  tools.test_rpcs = config_.test_rpcs;
+  return tools;
+}
+
+void App::End(absl::AnyInvocable<void()> ended) {
+  ended_.push_back(std::move(ended));
+  if (std::exchange(ending_, true)) return;
+  log::Info("ending every session");
+  sessions_.EndAll([this] { OnAllEnded(); });
+}
+
+void App::OnAllEnded() {
+  for (auto& ended : std::exchange(ended_, {})) ended();
+  endpoint_->Shutdown(kFarewell, [this] { loop_.Stop(); });
+}
+
+}  // namespace capsem::service

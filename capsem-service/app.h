@@ -1,0 +1,62 @@
+// Builds every collaborator of the daemon once, in order; destroys them in reverse. The only place
+// that knows all.
+#pragma once
+
+#include <absl/functional/any_invocable.h>
+
+#include <memory>
+#include <vector>
+
+#include "api/execs_rpc.h"
+#include "api/images_rpc.h"
+#include "api/sessions_rpc.h"
+#include "api/system_rpc.h"
+#include "base/loop.h"
+#include "base/status.h"
+#include "config.h"
+#include "define/machine_compiler.h"
+#include "image/empty_disk.h"
+#include "image/image_store.h"
+#include "rpc/endpoint.h"
+#include "session/session_table.h"
+#include "session/sessions.h"
+#include "supervise/kvm_status.h"
+#include "supervise/qemu_version.h"
+
+namespace capsem::service {
+
+class App {
+ public:
+  // Serves when it returns. The caller holds the lock that makes this the only service of its
+  // folders.
+  static StatusOr<std::unique_ptr<App>> Create(Loop& loop, const Config& config);
+  App(const App&) = delete;
+  App& operator=(const App&) = delete;
+
+  // Ends every session, tells `ended`, answers what is still open, then stops the loop.
+  void End(absl::AnyInvocable<void()> ended);
+
+ private:
+  App(Loop& loop, const Config& config);
+  MachineTools Tools();
+  void OnAllEnded();
+
+  Loop& loop_;
+  const Config config_;
+  bool ending_ = false;
+  std::vector<absl::AnyInvocable<void()>> ended_;
+  KvmStatus kvm_;
+  QemuVersion qemu_;
+  ImageStore images_;
+  EmptyDisk disks_;
+  MachineCompiler compiler_;
+  SessionTable table_;
+  Sessions sessions_;
+  SessionsRpc sessions_rpc_;
+  ExecsRpc execs_rpc_;
+  ImagesRpc images_rpc_;
+  SystemRpc system_rpc_;
+  std::unique_ptr<rpc::ServerEndpoint> endpoint_;
+};
+
+}  // namespace capsem::service

@@ -1,0 +1,25 @@
+// What the daemon is told at its start: flags, and where its folders lie. Made once by main, const
+// from then on.
+#pragma once
+
+#include <string>
+
+#include "base/status.h"
+#include "wire/run_dir.h"
+
+namespace capsem::service {
+
+struct Config {
+  bool foreground = false;  // log to stderr; else to service.log
+  bool test_rpcs = false;   // capsem-process serves what only tests may ask
+  int ready_fd = -1;        // told "listening\n" when the socket serves; -1 = nobody waits
+  RunDir dirs;
+  std::string programs;  // the folder of our own programs
+  std::string qemu = "/usr/bin/qemu-system-x86_64";
+
+  // InvalidArgument: an unknown flag.
+  static StatusOr<Config> FromArguments(int argc, char** argv);
+  std::string Program(const char* name) const { return programs + "/" + name; }
+};
+
+}  // namespace capsem::service

@@ -1,0 +1,78 @@
+// capsem-service: the daemon. One per state folder; a second one says so and leaves.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "app.h"
+#include "base/log.h"
+#include "config.h"
+#include "guard/single_instance.h"
+#include "signal_watch.h"
+#include "socket_wait.h"
+
+namespace capsem::service {
+namespace {
+
+// A service that has the lock serves within a second; this is for one that starts on a very busy
+// host.
+constexpr std::chrono::seconds kOtherLimit{30};
+
+Status LogToFile(const std::string& path) {
+  const UniqueFd log(
+      open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!log.valid()) return FromErrno("open {}", path);
+  if (dup2(log.get(), STDERR_FILENO) < 0) return FromErrno("log to {}", path);
+  return OkStatus();
+}
+
+void SayReady(int fd) {
+  if (fd < 0) return;
+  const UniqueFd pipe(fd);
+  constexpr std::string_view kWord = "listening\n";
+  if (write(pipe.get(), kWord.data(), kWord.size()) < 0)
+    log::Debug("nobody waits for us to listen");
+}
+
+StatusOr<int> AwaitOther(Loop& loop, const Config& config) {
+  Status answer;
+  SocketWait wait(loop, config.dirs.ServiceSocket(), kOtherLimit, [&](const Status& status) {
+    answer = status;
+    loop.Stop();
+  });
+  loop.Run();
+  TRY(answer);
+  std::fprintf(stderr, "capsem-service: another one serves %s already\n",
+               config.dirs.ServiceSocket().c_str());
+  SayReady(config.ready_fd);
+  return 0;
+}
+
+StatusOr<int> Run(int argc, char** argv) {
+  SignalWatch::Block();
+  const Config config = TRY(Config::FromArguments(argc, argv));
+  TRY(config.dirs.Make());
+  // Never destroyed: gRPC's threads may post to it until the process is gone.
+  Loop& loop = *new Loop;
+  const auto lock = TRY(SingleInstance::Acquire(config.dirs.ServiceLock()));
+  if (!lock) return AwaitOther(loop, config);
+  if (!config.foreground) TRY(LogToFile(config.dirs.ServiceLog()));
+  log::Configure("capsem-service", "");
+  const auto app = TRY(App::Create(loop, config));
+  const auto signals = TRY(SignalWatch::Create(loop, [&app] { app->End([] {}); }));
+  log::Info("serving", {{"socket", config.dirs.ServiceSocket()}, {"pid", getpid()}});
+  SayReady(config.ready_fd);
+  loop.Run();
+  log::Info("ended");
+  return 0;
+}
+
+}  // namespace
+}  // namespace capsem::service
+
+int main(int argc, char** argv) {
+  const auto code = capsem::service::Run(argc, argv);
+  if (code.ok()) return *code;
+  std::fprintf(stderr, "capsem-service: %s\n", capsem::Describe(code.status()).c_str());
+  return 1;
+}

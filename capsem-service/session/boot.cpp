@@ -1,0 +1,158 @@
+#include "session/boot.h"
+
+#include <sys/random.h>
+
+#include <utility>
+
+#include "session/session_dir.h"
+#include "wire/limits.h"
+#include "wire/run_dir.h"
+
+namespace capsem::service {
+
+using capsem::process::v1::LaunchSpec;
+using capsem::process::v1::MachineEvent;
+
+namespace {
+
+std::string NewSecret() {
+  std::string secret(wire::kSecretBytes, '\0');
+  // Up to 256 bytes come whole or not at all.
+  ENSURE(getrandom(secret.data(), secret.size(), 0) == static_cast<ssize_t>(secret.size()));
+  return secret;
+}
+
+void AddHole(LaunchSpec& spec, const char* name, LaunchSpec::Hole::Kind kind) {
+  LaunchSpec::Hole* hole = spec.add_holes();
+  hole->set_name(name);
+  hole->set_kind(kind);
+}
+
+}  // namespace
+
+Boot::Boot(Loop& loop, SessionSlot& slot, MachineTools& tools, Events events)
+    : loop_(loop), slot_(slot), tools_(tools), events_(std::move(events)) {}
+
+void Boot::Start() {
+  loop_.Post([self = weak_.Get()] {
+    if (self) self->MakeFolder();
+  });
+}
+
+void Boot::Cancel() {
+  cancelled_ = true;
+  // The last step waits for the process, not for a pool thread: it ends when that does.
+  if (slot_.process) slot_.process->Kill();
+}
+
+template <typename T>
+absl::AnyInvocable<void(StatusOr<T>)> Boot::Then(void (Boot::*next)(T)) {
+  return [self = weak_.Get(), next](StatusOr<T> result) {
+    if (!self) return;
+    if (self->cancelled_) return self->Fail(Cancelled("it was ended while it was starting"));
+    if (!result.ok()) return self->Fail(result.status());
+    (self.get()->*next)(*std::move(result));
+  };
+}
+
+void Boot::MakeFolder() {
+  if (cancelled_) return Fail(Cancelled("it was ended while it was starting"));
+  const Status made = MakeSessionDir(slot_.dir);
+  if (!made.ok()) return Fail(made);
+  folder_made_ = true;
+  OpenImage();
+}
+
+void Boot::OpenImage() {
+  tools_.open_image(slot_.session.spec().image, Then<BootImage>(&Boot::TakeImage));
+}
+
+void Boot::TakeImage(BootImage image) {
+  image_ = std::move(image);
+  slot_.session.set_image_digest(image_.digest);
+  started_ = true;
+  const auto self = weak_.Get();
+  events_.on_started();
+  if (self) MakeDisk();
+}
+
+void Boot::MakeDisk() {
+  tools_.make_disk(slot_.dir + "/" + session_file::kDisk, Then<UniqueFd>(&Boot::TakeDisk));
+}
+
+void Boot::TakeDisk(UniqueFd disk) {
+  disk_ = std::move(disk);
+  Compile();
+}
+
+void Boot::Compile() {
+  const SessionSpec& spec = slot_.session.spec();
+  const MachineRequest request{
+      slot_.session.id().text(), slot_.dir,           image_.digest, spec.cpus,
+      spec.memory_mib,           slot_.session.host()};
+  tools_.compile(request, Then<std::vector<std::string>>(&Boot::Launch));
+}
+
+LaunchSpec Boot::MakeLaunchSpec(const std::vector<std::string>& argv) const {
+  const SessionSpec& spec = slot_.session.spec();
+  LaunchSpec launch;
+  launch.set_session_id(slot_.session.id().text());
+  if (spec.name) launch.set_session_name(spec.name->text());
+  launch.set_session_dir(slot_.dir);
+  launch.mutable_qemu_argv()->Assign(argv.begin(), argv.end());
+  AddHole(launch, "ram", LaunchSpec::Hole::KIND_RAM);
+  AddHole(launch, "qmp", LaunchSpec::Hole::KIND_QMP);
+  AddHole(launch, "serial", LaunchSpec::Hole::KIND_SERIAL);
+  launch.set_memory_bytes(uint64_t{spec.memory_mib} << 20);
+  launch.set_accelerator(slot_.session.host().accelerator());
+  for (const auto& [key, value] : spec.env) {
+    LaunchSpec::EnvEntry* entry = launch.add_env();
+    entry->set_key(key);
+    entry->set_value(value);
+  }
+  launch.set_test_rpcs(tools_.test_rpcs);
+  launch.set_secret(NewSecret());
+  return launch;
+}
+
+void Boot::Launch(std::vector<std::string> argv) {
+  ProcessSpec spec;
+  spec.program = tools_.process_program;
+  spec.env = tools_.process_env;
+  spec.launch = MakeLaunchSpec(argv);
+  spec.files.push_back({"kernel", std::move(image_.kernel)});
+  spec.files.push_back({"initrd", std::move(image_.initramfs)});
+  spec.files.push_back({"root", std::move(image_.root)});
+  spec.files.push_back({"disk", std::move(disk_), /*writable=*/true});
+  // The events outlive this: what is theirs goes with them.
+  auto process = ProcessHost::Launch(loop_, std::move(spec),
+                                     {.on_listening =
+                                          [self = weak_.Get()] {
+                                            if (self) self->OnListening();
+                                          },
+                                      .on_gone = std::move(events_.on_process_gone)});
+  if (!process.ok()) return Fail(process.status());
+  slot_.process = *std::move(process);
+}
+
+void Boot::OnListening() {
+  if (cancelled_) return;  // its end is on the way
+  slot_.client.Hold(std::move(events_.on_machine));
+  slot_.client.Open();
+  auto on_done = std::move(events_.on_done);
+  on_done(OkStatus());
+}
+
+void Boot::OnProcessGone(const std::string& reason) {
+  Fail(cancelled_ ? Cancelled("it was ended while it was starting") : Unavailable("{}", reason));
+}
+
+void Boot::Fail(const Status& status) {
+  // A session that was never told of leaves nothing; of one that was, the logs say why it failed.
+  if (folder_made_ && started_) RemoveSessionDisk(slot_.dir);
+  if (folder_made_ && !started_) RemoveSessionDir(slot_.dir).IgnoreError();
+  auto on_done = std::move(events_.on_done);
+  on_done(status);
+}
+
+}  // namespace capsem::service

@@ -1,0 +1,87 @@
+#include "session/halt.h"
+
+#include <utility>
+
+#include "session/session_dir.h"
+
+namespace capsem::service {
+namespace {
+
+// How long capsem-process and QEMU may take to leave when the guest has powered off, or was to.
+constexpr std::chrono::seconds kLeaveLimit{5};
+
+}  // namespace
+
+Halt::Halt(Loop& loop, SessionSlot& slot, Kind kind, Done on_done)
+    : loop_(loop), slot_(slot), kind_(kind), on_done_(std::move(on_done)), limit_(loop) {}
+
+void Halt::Start(std::chrono::milliseconds grace, bool booting) {
+  booting_ = booting;
+  if (booting_) return;
+  if (kind_ == Kind::kStop && grace.count() > 0) return AskGuest(grace);
+  if (kind_ == Kind::kDelete && slot_.process) slot_.process->Kill();
+  AwaitGone();
+}
+
+void Halt::OnBootOver() {
+  booting_ = false;
+  if (slot_.process) slot_.process->Kill();
+  AwaitGone();
+}
+
+void Halt::AskGuest(std::chrono::milliseconds grace) {
+  if (!slot_.process) return AwaitGone();
+  slot_.client.Stop(grace, [](const Status&) {});
+  limit_.Start(grace + kLeaveLimit, [this] {
+    if (slot_.process) slot_.process->Kill();
+  });
+}
+
+void Halt::Hasten() {
+  kind_ = Kind::kDelete;
+  if (slot_.process) slot_.process->Kill();
+}
+
+void Halt::AwaitGone() {
+  if (slot_.process) {
+    limit_.Start(kLeaveLimit, [this] {
+      if (slot_.process) slot_.process->Kill();
+    });
+    return;
+  }
+  limit_.Cancel();
+  slot_.client.Close(Unavailable("session {} was {}", slot_.session.label(),
+                                 kind_ == Kind::kDelete ? "deleted" : "stopped"));
+  RemoveFolder();
+}
+
+void Halt::OnProcessGone() {
+  if (!booting_) AwaitGone();
+}
+
+void Halt::RemoveFolder() {
+  if (std::exchange(ended_, true)) return;
+  if (removes()) return Remove();
+  loop_.Post([self = weak_.Get()] {
+    if (self) self->Finish(OkStatus());
+  });
+}
+
+void Halt::Remove() {
+  removed_ = true;
+  const auto result = std::make_shared<Status>();
+  loop_.RunBlocking([result, dir = slot_.dir] { *result = RemoveSessionDir(dir); },
+                    [self = weak_.Get(), result] {
+                      if (self) self->Finish(*result);
+                    });
+}
+
+void Halt::Finish(const Status& status) {
+  if (removes() && !removed_) return Remove();  // hastened at the last moment
+  auto on_done = std::move(on_done_);
+  auto joined = std::move(joined_);
+  on_done(status);
+  for (Done& done : joined) done(status);
+}
+
+}  // namespace capsem::service

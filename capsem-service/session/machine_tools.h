@@ -1,0 +1,47 @@
+// What a boot needs from the rest of the room, as functions: they answer on the loop, once, never
+// before they return. app connects them to image/ and define/.
+#pragma once
+
+#include <absl/functional/any_invocable.h>
+
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "base/unique_fd.h"
+#include "session/host_kind.h"
+
+namespace capsem::service {
+
+// An image's files, open and verified.
+struct BootImage {
+  std::string digest;
+  UniqueFd kernel;
+  UniqueFd initramfs;
+  UniqueFd root;
+};
+
+struct MachineRequest {
+  std::string session_id;
+  std::string session_dir;
+  std::string image_digest;
+  uint32_t cpus = 0;
+  uint32_t memory_mib = 0;
+  HostKind host;
+};
+
+struct MachineTools {
+  template <typename T>
+  using Done = absl::AnyInvocable<void(StatusOr<T>)>;
+
+  absl::AnyInvocable<void(const std::string& image, Done<BootImage>)> open_image;
+  // An empty disk of a session's size at that path, open for reading and writing.
+  absl::AnyInvocable<void(const std::string& path, Done<UniqueFd>)> make_disk;
+  // QEMU's command line, with the holes that process.proto speaks of.
+  absl::AnyInvocable<void(const MachineRequest&, Done<std::vector<std::string>>)> compile;
+  std::string process_program;
+  std::vector<std::string> process_env;
+  bool test_rpcs = false;  // LaunchSpec.test_rpcs
+};
+
+}  // namespace capsem::service

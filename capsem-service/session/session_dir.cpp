@@ -1,0 +1,44 @@
+#include "session/session_dir.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "wire/run_dir.h"
+
+namespace capsem::service {
+namespace fs = std::filesystem;
+
+Status MakeSessionDir(const std::string& path) {
+  const std::string guest = path + "/" + session_file::kGuestDir;
+  if (mkdir(path.c_str(), 0700) != 0) return FromErrno("make the session's folder {}", path);
+  if (mkdir(guest.c_str(), 0700) == 0) return OkStatus();
+  const Status status = FromErrno("make the session's folder {}", guest);
+  rmdir(path.c_str());
+  return status;
+}
+
+Status RemoveSessionDir(const std::string& path) {
+  std::error_code error;
+  fs::remove_all(path, error);
+  if (!error) return OkStatus();
+  return ErrnoStatus(error.value(), fmt::format("remove the session's folder {}", path));
+}
+
+void RemoveSessionDisk(const std::string& path) {
+  unlink((path + "/" + session_file::kDisk).c_str());
+}
+
+std::vector<SessionId> SessionDirsIn(const std::string& sessions) {
+  std::vector<SessionId> ids;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(sessions, error)) {
+    auto id = SessionId::Parse(entry.path().filename().string());
+    if (id.ok() && entry.symlink_status().type() == fs::file_type::directory)
+      ids.push_back(*std::move(id));
+  }
+  return ids;
+}
+
+}  // namespace capsem::service

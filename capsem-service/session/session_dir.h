@@ -1,0 +1,23 @@
+// The folder of one session: made at 0700, with the part that its guest may see; removed with all
+// it holds. Blocking: making is two system calls, removing goes to the pool (Loop::RunBlocking).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "wire/ids.h"
+
+namespace capsem::service {
+
+// AlreadyExists: the id is taken on disk.
+Status MakeSessionDir(const std::string& path);
+// Nothing to remove is fine.
+Status RemoveSessionDir(const std::string& path);
+// What of a failed session is of no more use to anybody: its disk.
+void RemoveSessionDisk(const std::string& path);
+
+// The sessions that have a folder below `sessions`; what else lies there is left alone.
+std::vector<SessionId> SessionDirsIn(const std::string& sessions);
+
+}  // namespace capsem::service

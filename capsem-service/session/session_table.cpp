@@ -1,0 +1,103 @@
+#include "session/session_table.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+
+namespace capsem::service {
+
+using State = Session::State;
+
+SessionTable::SessionTable(Loop& loop, std::string folder)
+    : loop_(loop), folder_(std::move(folder)) {}
+
+StatusOr<SessionSlot*> SessionTable::Add(SessionSpec spec, HostKind host, int64_t created_unix_ms) {
+  if (spec.name && ByName(spec.name->text()) != nullptr) {
+    return WithRemedy(AlreadyExists("a session called {} exists", spec.name->text()),
+                      "choose another name, or `capsem delete` that one");
+  }
+  SessionId id = SessionId::Generate();
+  while (Find(id) != nullptr) id = SessionId::Generate();
+  const std::string dir = folder_ + "/" + id.text();
+  slots_.push_back(std::make_unique<SessionSlot>(
+      loop_, Session(std::move(id), std::move(spec), host, created_unix_ms), dir));
+  Tell(capsem::v1::SessionEvent::KIND_CHANGED, *slots_.back());
+  return slots_.back().get();
+}
+
+SessionSlot* SessionTable::Find(const SessionId& id) {
+  const auto found =
+      std::ranges::find_if(slots_, [&](const auto& slot) { return slot->session.id() == id; });
+  return found == slots_.end() ? nullptr : found->get();
+}
+
+SessionSlot* SessionTable::ByName(std::string_view name) {
+  const auto found = std::ranges::find_if(slots_, [&](const auto& slot) {
+    return slot->session.spec().name && slot->session.spec().name->text() == name;
+  });
+  return found == slots_.end() ? nullptr : found->get();
+}
+
+StatusOr<SessionSlot*> SessionTable::Find(std::string_view session) {
+  constexpr const char* kRemedy = "see `capsem list` for ids and names";
+  // An id is also a legal name; the id goes first, so that a name cannot stand in its way.
+  const auto id = SessionId::Parse(session);
+  if (SessionSlot* slot = id.ok() ? Find(*id) : nullptr) return slot;
+  if (!SessionName::Parse(session).ok()) {
+    return WithRemedy(InvalidArgument("this can be neither the id nor the name of a session"),
+                      kRemedy);
+  }
+  if (SessionSlot* slot = ByName(session)) return slot;
+  return WithRemedy(NotFound("there is no session {}", session), kRemedy);
+}
+
+StatusOr<SessionSlot*> SessionTable::Live(std::string_view session) {
+  SessionSlot* const slot = TRY(Find(session));
+  if (slot->session.live()) return slot;
+  const Session& it = slot->session;
+  const std::string why = it.reason().empty() ? std::string() : fmt::format(": {}", it.reason());
+  return WithRemedy(
+      FailedPrecondition("session {} is {}{}", it.label(), NameOf(it.state()), why),
+      it.state() == State::kFailed
+          ? fmt::format("see `capsem logs {}`, then delete it and create another", it.label())
+          : "create another session");
+}
+
+std::vector<SessionSlot*> SessionTable::All() {
+  std::vector<SessionSlot*> all;
+  for (const auto& slot : slots_) all.push_back(slot.get());
+  return all;
+}
+
+size_t SessionTable::running() const {
+  return static_cast<size_t>(std::ranges::count_if(slots_, [](const auto& slot) {
+    return slot->session.live() || slot->session.state() == State::kStopping;
+  }));
+}
+
+void SessionTable::To(SessionSlot& slot, State state, std::string reason) {
+  const Status changed = slot.session.To(state, std::move(reason));
+  ENSURE(changed.ok());
+  log::Info("session", {{"session", slot.session.id().text()},
+                        {"state", NameOf(state)},
+                        {"reason", slot.session.reason()}});
+  if (state != State::kGone) return Tell(capsem::v1::SessionEvent::KIND_CHANGED, slot);
+  Tell(capsem::v1::SessionEvent::KIND_DELETED, slot);
+  std::erase_if(slots_, [&slot](const auto& held) { return held.get() == &slot; });
+}
+
+void SessionTable::Touch(SessionSlot& slot) { Tell(capsem::v1::SessionEvent::KIND_CHANGED, slot); }
+
+SessionTable::Ticket SessionTable::Observe(Observer observer) {
+  observers_.emplace(next_ticket_, std::move(observer));
+  return next_ticket_++;
+}
+
+void SessionTable::Forget(Ticket ticket) { observers_.erase(ticket); }
+
+void SessionTable::Tell(Kind kind, const SessionSlot& slot) {
+  const capsem::v1::Session session = slot.session.ToProto();
+  for (auto& [ticket, observer] : observers_) observer(kind, session);
+}
+
+}  // namespace capsem::service

@@ -1,0 +1,63 @@
+// All sessions there are, by id and by name, and who wants to hear of their changes. The only place
+// that changes a session's state. Owned by app; loop thread.
+#pragma once
+
+#include <absl/functional/any_invocable.h>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/loop.h"
+#include "base/status.h"
+#include "capsem/v1/sessions.pb.h"
+#include "session/session_slot.h"
+
+namespace capsem::service {
+
+class SessionTable {
+ public:
+  using Kind = capsem::v1::SessionEvent::Kind;
+  using Observer = absl::AnyInvocable<void(Kind, const capsem::v1::Session&)>;
+
+  // `folder` holds the sessions' folders.
+  SessionTable(Loop& loop, std::string folder);
+  SessionTable(const SessionTable&) = delete;
+  SessionTable& operator=(const SessionTable&) = delete;
+
+  // A new one, creating. AlreadyExists: the name.
+  StatusOr<SessionSlot*> Add(SessionSpec spec, HostKind host, int64_t created_unix_ms);
+  // By id or name. InvalidArgument: it can be neither. NotFound.
+  StatusOr<SessionSlot*> Find(std::string_view session);
+  SessionSlot* Find(const SessionId& id);
+  // The same, with a machine that lives or is about to. FailedPrecondition: it has none, and why.
+  StatusOr<SessionSlot*> Live(std::string_view session);
+  // Oldest first.
+  std::vector<SessionSlot*> All();
+  // Those that count against the limit of running sessions.
+  size_t running() const;
+
+  // Tells the observers; a session that is gone is forgotten: the slot is no more.
+  void To(SessionSlot& slot, Session::State state, std::string reason = {});
+  // What stands in its record changed, its state did not.
+  void Touch(SessionSlot& slot);
+
+  // Hears every change until Forget. May not be forgotten from within.
+  using Ticket = uint64_t;
+  Ticket Observe(Observer observer);
+  void Forget(Ticket ticket);
+
+ private:
+  void Tell(Kind kind, const SessionSlot& slot);
+  SessionSlot* ByName(std::string_view name);
+
+  Loop& loop_;
+  const std::string folder_;
+  std::vector<std::unique_ptr<SessionSlot>> slots_;  // oldest first; a few dozen at most
+  std::map<Ticket, Observer> observers_;
+  Ticket next_ticket_ = 1;
+};
+
+}  // namespace capsem::service

@@ -1,0 +1,164 @@
+#include "session/sessions.h"
+
+#include "session/session_dir.h"
+#include "testing/one_machine.h"
+
+namespace capsem::service {
+namespace {
+
+using Event = FakeProcess::Event;
+
+}  // namespace
+
+TEST_CASE("create answers while the machine starts; it runs when its guest is up") {
+  OneMachine f;
+  const capsem::v1::Session session = VALUE_OF(f.Create("box"));
+  REQUIRE(session.state() == capsem::v1::SESSION_STATE_CREATING);
+  REQUIRE(session.name() == "box");
+  REQUIRE(session.image_digest() == "digest");
+  REQUIRE(session.cpus() == 1);
+  REQUIRE(f.loop.RunUntil([&] { return f.process.hold != nullptr; }));
+  f.process.Say(Event::STATE_BOOTING);
+  REQUIRE(f.Get("box").state() == capsem::v1::SESSION_STATE_CREATING);
+  f.process.Say(Event::STATE_READY);
+  f.Await("box", capsem::v1::SESSION_STATE_RUNNING);
+  REQUIRE(f.Get("box").process_pid() == static_cast<uint32_t>(f.Slot("box").process->pid()));
+}
+
+TEST_CASE("a create that is refused leaves nothing") {
+  OneMachine f;
+  SECTION("no such image") {
+    f.image = NotFound("there is no image called base");
+    REQUIRE_CODE(f.Create("box"), kNotFound);
+  }
+  SECTION("a bad request") { REQUIRE_CODE(f.Create("../x"), kInvalidArgument); }
+  REQUIRE(f.table.All().empty());
+  REQUIRE(SessionDirsIn(f.dir.path()).empty());
+}
+
+TEST_CASE("a session that fails while it starts says why and keeps its logs, not its disk") {
+  OneMachine f;
+  f.disk = ResourceExhausted("no space left");
+  const std::string id = VALUE_OF(f.Create()).id();
+  f.Await(id, capsem::v1::SESSION_STATE_FAILED);
+  REQUIRE(f.Get(id).reason() == "no space left");
+  REQUIRE(f.HasDir(id));
+  REQUIRE(!std::filesystem::exists(f.dir / id + "/disk.img"));
+  REQUIRE_CODE(f.table.Live(id), kFailedPrecondition);
+}
+
+TEST_CASE("a process that does not come up fails its session with its last words") {
+  OneMachine f("echo 'capsem-process: QEMU is missing' >&2; exit 1");
+  const std::string id = VALUE_OF(f.Create()).id();
+  f.Await(id, capsem::v1::SESSION_STATE_FAILED);
+  REQUIRE(f.Get(id).reason().find("QEMU is missing") != std::string::npos);
+}
+
+TEST_CASE(
+    "a machine or process that dies fails its session, and waiting calls end with the reason") {
+  OneMachine f;
+  const std::string id = VALUE_OF(f.Create()).id();
+  std::optional<Status> end;
+  const auto exec = f.Slot(id).client.Exec(
+      {.on_event = [](auto) {}, .on_ready = [] {}, .on_closed = [&](const Status& s) { end = s; }});
+  REQUIRE(f.loop.RunUntil([&] { return f.process.hold && !f.process.execs.empty(); }));
+  std::string reason;
+  SECTION("QEMU") {
+    reason = "QEMU ended with signal 9 (Killed)";
+    f.process.Say(Event::STATE_GONE, reason);
+    f.process.EndExecs(Unavailable("the machine is gone"));
+  }
+  SECTION("capsem-process") {
+    reason = "capsem-process ended with signal 9 (Killed)";
+    kill(f.Slot(id).process->pid(), SIGKILL);
+    f.server->Stop();
+  }
+  f.Await(id, capsem::v1::SESSION_STATE_FAILED);
+  REQUIRE(f.Get(id).reason() == reason);
+  REQUIRE(f.loop.RunUntil([&] { return end.has_value(); }));
+  REQUIRE_CODE(*end, kUnavailable);
+  REQUIRE(Message(*end).find(reason) != std::string_view::npos);
+}
+
+TEST_CASE("stop asks the guest; an ephemeral session is gone then, a persistent one is stopped") {
+  OneMachine f;
+  const bool persistent = GENERATE(false, true);
+  const std::string id = f.Run(persistent ? "box" : "");
+  uint32_t asked = 0;
+  f.process.on_stop = [&](uint32_t grace_ms) {
+    asked = grace_ms;
+    kill(f.Slot(id).process->pid(), SIGTERM);
+  };
+  REQUIRE_OK(f.Stop(id));
+  REQUIRE(asked == 10000);
+  REQUIRE(f.table.All().size() == (persistent ? 1 : 0));
+  REQUIRE(f.HasDir(id) == persistent);
+  if (!persistent) return;
+  REQUIRE(f.Get(id).state() == capsem::v1::SESSION_STATE_STOPPED);
+  REQUIRE(f.Get(id).process_pid() == 0);
+  REQUIRE_CODE(f.Stop(id), kFailedPrecondition);
+  REQUIRE_OK(f.Delete(id));
+  REQUIRE(!f.HasDir(id));
+}
+
+TEST_CASE("delete ends a machine at once, whatever it is doing") {
+  OneMachine f;
+  std::string id;
+  SECTION("running") { id = f.Run("box"); }
+  SECTION("its guest is not up") {
+    id = VALUE_OF(f.Create("box")).id();
+    REQUIRE(f.loop.RunUntil([&] { return f.process.hold != nullptr; }));
+  }
+  SECTION("its disk is being made") {
+    f.hold_disk = true;
+    id = VALUE_OF(f.Create("box")).id();
+    f.loop.Post([&] { f.release_disk(); });
+  }
+  SECTION("it is being stopped") {
+    id = f.Run("box");
+    f.sessions->Stop(id, std::chrono::seconds(100), [](const Status&) {});
+  }
+  REQUIRE_OK(f.Delete("box"));
+  REQUIRE(f.table.All().empty());
+  REQUIRE(!f.HasDir(id));
+  REQUIRE_CODE(f.Delete("box"), kNotFound);
+}
+
+TEST_CASE("a guest that powers itself off stops its session") {
+  OneMachine f;
+  const bool persistent = GENERATE(false, true);
+  const std::string id = f.Run(persistent ? "box" : "");
+  f.process.Say(Event::STATE_GONE, "powered off", /*clean=*/true);
+  REQUIRE(f.loop.RunUntil([&] { return f.Slot(id).session.state() == Session::State::kStopping; }));
+  kill(f.Slot(id).process->pid(), SIGTERM);
+  if (!persistent) return f.AwaitGone(id);
+  f.Await(id, capsem::v1::SESSION_STATE_STOPPED);
+  REQUIRE(f.Get(id).reason() == "it powered itself off");
+}
+
+TEST_CASE("of failed ephemeral sessions the newest five stay") {
+  OneMachine f;
+  f.disk = ResourceExhausted("no space left");
+  std::vector<std::string> ids;
+  for (int i = 0; i < 7; ++i) {
+    ids.push_back(VALUE_OF(f.Create()).id());
+    f.Await(ids.back(), capsem::v1::SESSION_STATE_FAILED);
+  }
+  REQUIRE(f.loop.RunUntil([&] { return f.table.All().size() == 5; }));
+  REQUIRE(!f.HasDir(ids[0]));
+  REQUIRE(!f.HasDir(ids[1]));
+  REQUIRE(f.HasDir(ids[2]));
+}
+
+TEST_CASE("at the end everything goes, and nothing new is taken") {
+  OneMachine f;
+  f.Run("box");
+  bool over = false;
+  f.sessions->EndAll([&] { over = true; });
+  REQUIRE_CODE(f.Create(), kUnavailable);
+  REQUIRE(f.loop.RunUntil([&] { return over; }));
+  REQUIRE(f.table.All().empty());
+  REQUIRE(SessionDirsIn(f.dir.path()).empty());
+}
+
+}  // namespace capsem::service

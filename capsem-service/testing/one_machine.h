@@ -1,0 +1,120 @@
+// A service's session room with one machine at a time, for tests: its process is a script that says
+// what a process says, its socket is served by the test, and what comes from images and libvirt is
+// answered as the test wants.
+#pragma once
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <optional>
+
+#include "base/testing/status_matchers.h"
+#include "session/sessions.h"
+#include "testing/fake_process.h"
+
+namespace capsem::service {
+
+struct OneMachine {
+  TestLoop loop;
+  TempDir dir;
+  SessionTable table{loop, dir.path()};
+  KvmStatus kvm{loop, dir / "probe", dir / "kvm.json", "boot"};
+  FakeProcess process{loop};
+  std::optional<rpc::TestServer> server;
+  Status image, disk, argv;  // what the tools answer
+  bool hold_disk = false;    // the disk is not ready until ReleaseDisk
+  absl::AnyInvocable<void()> release_disk;
+  std::optional<Sessions> sessions;
+
+  explicit OneMachine(const std::string& script = "echo listening >&4; exec sleep 60") {
+    Script("probe", R"(echo '{"usable":false,"reason":"test"}')");
+    Script("process", script);
+    MachineTools tools;
+    tools.process_program = dir / "process";
+    tools.process_env = {"PATH=/usr/bin:/bin"};
+    tools.open_image = [this](const std::string&, auto done) {
+      if (!image.ok()) return Answer<BootImage>(std::move(done), image);
+      Answer<BootImage>(std::move(done), BootImage{"digest", Null(), Null(), Null()});
+    };
+    tools.make_disk = [this](const std::string& path, auto done) {
+      MakeDisk(path, std::move(done));
+    };
+    tools.compile = [this](const MachineRequest&, auto done) {
+      if (!argv.ok()) return Answer<std::vector<std::string>>(std::move(done), argv);
+      Answer<std::vector<std::string>>(std::move(done), std::vector<std::string>{"qemu"});
+    };
+    sessions.emplace(loop, table, kvm, std::move(tools), dir.path());
+  }
+
+  void Script(const std::string& name, const std::string& lines) {
+    std::ofstream(dir / name) << "#!/bin/sh\n" << lines << "\n";
+    chmod((dir / name).c_str(), 0700);
+  }
+  template <typename T>
+  void Answer(MachineTools::Done<T> done, StatusOr<T> answer) {
+    loop.Post([done = std::move(done), answer = std::move(answer)]() mutable {
+      done(std::move(answer));
+    });
+  }
+  static UniqueFd Null() { return UniqueFd(open("/dev/null", O_RDWR | O_CLOEXEC)); }
+  void MakeDisk(const std::string& path, MachineTools::Done<UniqueFd> done) {
+    std::ofstream(path) << "disk";
+    const std::string socket = path.substr(0, path.rfind('/')) + "/process.sock";
+    if (disk.ok() && !server) server.emplace(loop, std::vector<grpc::Service*>{&process}, socket);
+    auto answer = [this, done = std::move(done)]() mutable {
+      if (!disk.ok()) return Answer<UniqueFd>(std::move(done), disk);
+      Answer<UniqueFd>(std::move(done), Null());
+    };
+    if (!hold_disk) return answer();
+    release_disk = std::move(answer);
+  }
+
+  StatusOr<capsem::v1::Session> Create(const std::string& name = {}) {
+    capsem::v1::CreateSessionRequest request;
+    request.set_name(name);
+    std::optional<StatusOr<capsem::v1::Session>> answer;
+    sessions->Create(request, [&](auto session) { answer = std::move(session); });
+    REQUIRE(!answer);
+    REQUIRE(loop.RunUntil([&] { return answer.has_value(); }));
+    return *answer;
+  }
+  // A session whose guest is up.
+  std::string Run(const std::string& name = {}) {
+    const std::string id = VALUE_OF(Create(name)).id();
+    REQUIRE(loop.RunUntil([&] { return process.hold != nullptr; }));
+    process.Say(FakeProcess::Event::STATE_READY);
+    Await(id, capsem::v1::SESSION_STATE_RUNNING);
+    return id;
+  }
+  void Await(const std::string& id, capsem::v1::SessionState state) {
+    REQUIRE(loop.RunUntil([&] { return Get(id).state() == state; }));
+  }
+  void AwaitGone(const std::string& id) {
+    REQUIRE(loop.RunUntil([&] { return !table.Find(std::string_view(id)).ok(); }));
+  }
+  capsem::v1::Session Get(const std::string& id) {
+    return VALUE_OF(table.Find(std::string_view(id)))->session.ToProto();
+  }
+  SessionSlot& Slot(const std::string& id) { return *VALUE_OF(table.Find(std::string_view(id))); }
+  bool HasDir(const std::string& id) { return std::filesystem::exists(dir / id); }
+  Status Wait(const std::function<void(Sessions::Done)>& call) {
+    std::optional<Status> answer;
+    call([&](const Status& status) { answer = status; });
+    REQUIRE(!answer);
+    REQUIRE(loop.RunUntil([&] { return answer.has_value(); }));
+    return *answer;
+  }
+  Status Delete(const std::string& session) {
+    return Wait([&](Sessions::Done done) { sessions->Delete(session, std::move(done)); });
+  }
+  Status Stop(const std::string& session) {
+    return Wait([&](Sessions::Done done) {
+      sessions->Stop(session, std::chrono::seconds(10), std::move(done));
+    });
+  }
+};
+
+}  // namespace capsem::service
