@@ -13,7 +13,10 @@ SocketWait::SocketWait(Loop& loop, std::string path, std::chrono::milliseconds l
                        absl::AnyInvocable<void(Status)> done)
     : loop_(loop), path_(std::move(path)), done_(std::move(done)), limit_(loop) {
   const Status watching = WatchFolder();
-  if (!watching.ok()) return Tell(watching);
+  if (!watching.ok()) {
+    Tell(watching);
+    return;
+  }
   limit_.Start(limit, [this, limit] {
     Tell(DeadlineExceeded("no service listened at {} within {} ms", path_, limit.count()));
   });
