@@ -120,7 +120,9 @@ StatusOr<ChildSpec> DefineRun::PrepareChild() {
   // TERM and not KILL: it has a QEMU of its own to end.
   child.parent_death_signal = SIGTERM;
   child.new_session = true;
-  if (geteuid() == 0) child.uid = kUnprivileged;
+  if (geteuid() == 0) {
+    child.args.insert(child.args.end(), {"--uid", std::to_string(kUnprivileged)});
+  }
   return child;
 }
 

@@ -8,10 +8,13 @@
 // an unprivileged uid; nothing here needs a right that any user does not have. No libuv: its fork
 // handler breaks libvirt's way of making daemons.
 #include <fcntl.h>
+#include <grp.h>
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
+#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -48,6 +51,7 @@ constexpr char kQemuConf[] =
 struct Arguments {
   std::string root;      // a folder for libvirt's state and its cache of what QEMU can do
   std::string emulator;  // the QEMU that the domain names
+  uid_t uid = 0;         // what to become when started as root; 0 = stay
 };
 
 StatusOr<Arguments> ParseArguments(int argc, char** argv) {
@@ -56,11 +60,39 @@ StatusOr<Arguments> ParseArguments(int argc, char** argv) {
     const std::string_view name = argv[i];
     if (name == "--root") arguments.root = argv[i + 1];
     if (name == "--emulator") arguments.emulator = argv[i + 1];
+    if (name == "--uid") arguments.uid = static_cast<uid_t>(std::strtoul(argv[i + 1], nullptr, 10));
   }
-  if (argc != 5 || arguments.root.empty() || arguments.emulator.empty()) {
-    return InvalidArgument("usage: capsem-define --root FOLDER --emulator PROGRAM < domain.xml");
+  if (argc % 2 == 0 || arguments.root.empty() || arguments.emulator.empty()) {
+    return InvalidArgument(
+        "usage: capsem-define --root FOLDER --emulator PROGRAM [--uid N] < domain.xml");
   }
   return arguments;
+}
+
+// From root to a uid that may do nothing. The state folder lies below folders of root's alone, and
+// QEMU wants to resolve the whole path of its pid file: so the folder is shown at /mnt, to this
+// process and its children only. Where that is not allowed (no CAP_SYS_ADMIN), the path must be
+// open to others.
+Status BecomeUnprivileged(Arguments& arguments) {
+  if (arguments.uid == 0) return OkStatus();
+  // By its real path: a descriptor's mount belongs to the namespace that is left here.
+  char* const path = realpath(arguments.root.c_str(), nullptr);
+  if (path != nullptr && unshare(CLONE_NEWNS) == 0 &&
+      mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+      mount(path, "/mnt", nullptr, MS_BIND, nullptr) == 0) {
+    arguments.root = "/mnt";
+  }
+  free(path);
+  const uid_t uid = arguments.uid;
+  if (setgroups(0, nullptr) != 0 || setresgid(uid, uid, uid) != 0 ||
+      setresuid(uid, uid, uid) != 0) {
+    return FromErrno("become uid {}", uid);
+  }
+  // The change of uid has cleared both. QEMU finds the folder through our /proc/PID/fd, and TERM,
+  // not KILL, because there is a QEMU to end.
+  prctl(PR_SET_DUMPABLE, 1);
+  prctl(PR_SET_PDEATHSIG, SIGTERM);
+  return OkStatus();
 }
 
 // The folder under a name that is short, for the sockets in it, and that needs no right on the
@@ -238,7 +270,9 @@ int Run(const Arguments& arguments) {
 }  // namespace capsem::service
 
 int main(int argc, char** argv) {
-  const auto arguments = capsem::service::ParseArguments(argc, argv);
+  auto arguments = capsem::service::ParseArguments(argc, argv);
   if (!arguments.ok()) return capsem::service::Tell(arguments.status());
+  const auto dropped = capsem::service::BecomeUnprivileged(*arguments);
+  if (!dropped.ok()) return capsem::service::Tell(dropped);
   return capsem::service::Run(*arguments);
 }
