@@ -1,6 +1,7 @@
 """The fixtures that suites share; a suite's conftest.py imports the ones that it uses."""
 import pytest
 
+from support.capsem_home import CapsemHome
 from support.service import Service
 
 
@@ -29,3 +30,29 @@ def home():
     """The home of a service that is not running; what runs there at the end is ended."""
     with Service(start=False) as stopped:
         yield stopped
+
+
+@pytest.fixture(scope="module")
+def capsem():
+    """A service for the tests of one file, and the CLI on it."""
+    with CapsemHome() as running:
+        yield running
+
+
+@pytest.fixture
+def fresh_capsem():
+    """The same for one test: for those that kill the service or count what is there."""
+    with CapsemHome() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def box(capsem):
+    """A running session that the tests of one file share."""
+    return capsem.create()
+
+
+@pytest.fixture(scope="module")
+def client(capsem):
+    """A gRPC client of that service."""
+    return capsem.api

@@ -43,6 +43,9 @@ execs_pb2, execs_grpc = _stub_modules("execs")
 images_pb2, images_grpc = _stub_modules("images")
 system_pb2, system_grpc = _stub_modules("system")
 
+process_pb2 = importlib.import_module("capsem.process.v1.process_pb2")
+process_grpc = importlib.import_module("capsem.process.v1.process_pb2_grpc")
+
 # Seconds; a deadline of the test, so that a call that hangs is an error with a name.
 CALL_LIMIT = 120
 
@@ -116,6 +119,16 @@ class Api:
         start = exec_input("", *command, stdin=stdin, **fields).start
         first = execs_pb2.ExecInput(run=execs_pb2.RunStart(exec=start, session=session))
         return collect(self.execs.Run(inputs(first, stdin), timeout=limit))
+
+
+def argv_input(session, *argv, **fields):
+    """The first input of a command given as an argv, whatever is in it: for what must be refused, too."""
+    return execs_pb2.ExecInput(start=execs_pb2.ExecStart(session=session, argv=argv, **fields))
+
+
+def exec_argv(api, session, *argv, **fields):
+    """Runs an argv to its end."""
+    return collect(api.execs.Exec(iter([argv_input(session, *argv, **fields)]), timeout=CALL_LIMIT))
 
 
 def environment(variables):

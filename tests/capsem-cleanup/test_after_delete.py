@@ -1,0 +1,51 @@
+"""After delete, stop and run nothing stays: no process, socket, folder, mount, temporary file."""
+import glob
+import os
+
+import pytest
+
+from support import capsem_home, process_tree
+
+pytestmark = pytest.mark.cleanup
+
+
+def mounts():
+    with open("/proc/self/mounts", encoding="utf-8") as table:
+        return {line for line in table if "cs-" in line or "capsem" in line}
+
+
+@pytest.mark.smoke
+def test_after_delete_nothing_of_a_session_is_left(capsem):
+    capsem.service_pid()
+    before, mounted, temporary = set(capsem.files()), mounts(), set(glob.glob("/tmp/capsem*"))
+    session = capsem.create()
+    assert capsem.exec(session, "true").code == 0
+    info = capsem.info(session)
+    service = capsem.service_pid()
+    capsem.ok("delete", session)
+    assert not capsem_home.alive(info["process_pid"])
+    assert not capsem_home.alive(info["machine_pid"])
+    assert not os.path.exists(capsem.session_folder(session))
+    assert process_tree.children_of(service) == []
+    assert mounts() == mounted
+    assert set(glob.glob("/tmp/capsem*")) <= temporary
+    assert {path for path in capsem.files() if not path.startswith("cache/")} <= before
+
+
+def test_descriptors_of_the_service_come_back(capsem):
+    def count():
+        return len(process_tree.find(capsem.service_pid()).open_files)
+
+    for _ in range(2):  # what is opened once and kept is open by then
+        capsem.ok("run", "--", "true")
+    settled = count()
+    capsem.ok("run", "--", "true")
+    assert count() <= settled
+
+
+def test_service_stop_ends_everything(fresh_capsem):
+    for _ in range(2):
+        fresh_capsem.create()
+    fresh_capsem.ok("service", "stop")
+    assert fresh_capsem.processes() == []
+    assert not os.path.exists(fresh_capsem.socket)

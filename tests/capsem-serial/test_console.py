@@ -1,0 +1,31 @@
+"""The console of a machine is kept, bounded, and shown by `capsem logs`."""
+import pytest
+
+pytestmark = pytest.mark.serial
+
+
+def test_what_the_kernel_prints_is_in_the_log(capsem, box):
+    assert capsem.exec(box, "sh", "-c", "echo '<0>a line for the console' > /dev/kmsg").code == 0
+    assert "a line for the console" in capsem.ok("logs", "--serial", box).text
+
+
+def test_tail_gives_the_last_lines(capsem, box):
+    script = "for i in 1 2 3 4 5 6 7 8 9; do echo \"<0>line-$i\" > /dev/kmsg; done"
+    assert capsem.exec(box, "sh", "-c", script).code == 0
+    lines = capsem.ok("logs", "--serial", "--tail", "2", box).text.splitlines()
+    assert len(lines) == 2
+    assert "line-9" in lines[-1]
+
+
+def test_a_flood_stays_within_its_ring_and_harms_nobody(capsem, box):
+    script = "head -c 30000000 /dev/zero | tr '\\0' x | fold -w 100 > /dev/ttyS0 & sleep 1; echo done; kill %1"
+    assert capsem.run("exec", "--timeout", "60", box, "--", "sh", "-c", script).out == b"done\n"
+    sizes = [size for name, size in serial_files(capsem, box)]
+    assert sum(sizes) <= 8 << 20
+    assert capsem.exec(box, "echo", "alive").out == b"alive\n"
+
+
+def serial_files(capsem, session):
+    import os
+    folder = capsem.session_folder(session)
+    return [(name, os.path.getsize(f"{folder}/{name}")) for name in os.listdir(folder) if name.startswith("serial")]

@@ -1,0 +1,6 @@
+"""The service through its API: sessions, commands, limits, errors, deaths."""
+from support.fixtures import box, capsem, client, fresh_capsem  # noqa: F401 (fixtures)
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "integration: The service through its API: sessions, commands, limits, errors, deaths.")

@@ -1,0 +1,102 @@
+"""Anything may be killed: the session says why, waiting calls end, nothing is left."""
+import os
+import signal
+
+import grpc
+import pytest
+
+from support import capsem_home, rpc
+from support.eventually import eventually
+
+pytestmark = pytest.mark.integration
+
+
+def wait_and_kill(capsem, client, victim):
+    """Kills a process of a session with a command in flight; gives (what the command's call ended with, session)."""
+    session = capsem.create()
+    call = client.execs.Exec(iter([rpc.argv_input(session, "sh", "-c", "echo up; sleep 1000")]))
+    while not next(call).stdout:
+        pass
+    info = capsem.info(session)
+    os.kill(info[victim], signal.SIGKILL)
+    with pytest.raises(grpc.RpcError) as ended:
+        list(call)
+    return ended.value, session, info
+
+
+def test_kill_9_of_qemu_is_told_with_its_reason(capsem, client):
+    error, session, info = wait_and_kill(capsem, client, "machine_pid")
+    assert error.code() == grpc.StatusCode.UNAVAILABLE
+    found = eventually("the session has failed", 1, lambda: failed(client, session))
+    assert "signal 9" in found.reason or "Killed" in found.reason
+    eventually("its process has left", 2, lambda: not capsem_home.alive(info["process_pid"]))
+    assert "failed" in capsem.ok("list").text
+    capsem.ok("delete", session)
+
+
+def test_kill_9_of_capsem_process_takes_qemu_along(capsem, client):
+    error, session, info = wait_and_kill(capsem, client, "process_pid")
+    assert error.code() == grpc.StatusCode.UNAVAILABLE
+    eventually("QEMU is gone with its process", 1, lambda: not capsem_home.alive(info["machine_pid"]))
+    found = eventually("the session has failed", 1, lambda: failed(client, session))
+    assert found.reason
+    capsem.ok("delete", session)
+
+
+def failed(client, session):
+    found = client.sessions.Get(rpc.sessions_pb2.GetSessionRequest(session=session))
+    return found if found.state == rpc.sessions_pb2.SESSION_STATE_FAILED else None
+
+
+def test_an_exec_on_a_failed_session_says_what_to_do(capsem, client):
+    _, session, _ = wait_and_kill(capsem, client, "machine_pid")
+    eventually("the session has failed", 1, lambda: failed(client, session))
+    result = capsem.exec(session, "true")
+    assert result.code == 125
+    assert "capsem" in result.err
+    capsem.ok("delete", session)
+
+
+def test_kill_9_of_the_service_leaves_nothing(fresh_capsem):
+    sessions = [fresh_capsem.create() for _ in range(2)]
+    assert fresh_capsem.exec(sessions[0], "true").code == 0
+    os.kill(fresh_capsem.service_pid(), signal.SIGKILL)
+    eventually("nothing of it is left", 2, lambda: not fresh_capsem.processes())
+    assert fresh_capsem.ok("list", "--json").json in ([], {"sessions": []})
+    assert not any(name.startswith("sessions/") for name in fresh_capsem.files())
+
+
+def test_a_guest_that_powers_off_ends_its_session(capsem, client):
+    session = capsem.create()
+    with pytest.raises(grpc.RpcError):
+        rpc.exec_argv(client, session, "sh", "-c", "echo o > /proc/sysrq-trigger; sleep 1000")
+    eventually("an ephemeral session that has ended is gone", 10,
+               lambda: capsem.run("info", session).code == 3)
+
+
+def test_a_guest_that_panics_has_failed_with_its_console(capsem, client):
+    session = capsem.create()
+    with pytest.raises(grpc.RpcError) as ended:
+        rpc.exec_argv(client, session, "sh", "-c", "echo c > /proc/sysrq-trigger; sleep 1000")
+    assert ended.value.code() == grpc.StatusCode.UNAVAILABLE
+    found = eventually("the session has failed", 10, lambda: failed(client, session))
+    assert "panic" in found.reason.lower()
+    assert "sysrq" in capsem.ok("logs", "--serial", session).text.lower()
+    capsem.ok("delete", session)
+
+
+def test_run_is_bound_to_its_call(capsem):
+    cli = capsem.popen("run", "--", "sh", "-c", "echo up; sleep 1000")
+    assert cli.stdout.readline() == b"up\n"
+    assert len(capsem.ok("list", "-q").text.split()) == 1
+    cli.kill()
+    cli.wait()
+    eventually("its session is gone", 10, lambda: not capsem.ok("list", "-q").text.split())
+
+
+def test_eight_starters_converge_to_one_service(fresh_capsem):
+    starters = [fresh_capsem.popen("status", "--json") for _ in range(8)]
+    outputs = [starter.communicate()[0] for starter in starters]
+    assert all(starter.returncode == 0 for starter in starters)
+    import json
+    assert len({json.loads(output)["pid"] for output in outputs}) == 1
