@@ -39,6 +39,7 @@ class App {
  private:
   App(Loop& loop, const Config& config);
   MachineTools Tools();
+  void OpenImage(const std::string& name, MachineTools::Done<BootImage> done);
   void OnAllEnded();
 
   Loop& loop_;

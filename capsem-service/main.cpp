@@ -42,7 +42,7 @@ StatusOr<int> AwaitOther(Loop& loop, const Config& config) {
   });
   loop.Run();
   TRY(answer);
-  std::fprintf(stderr, "capsem-service: another one serves %s already\n",
+  std::fprintf(stderr, "capsem-service: another service serves %s already\n",
                config.dirs.ServiceSocket().c_str());
   SayReady(config.ready_fd);
   return 0;

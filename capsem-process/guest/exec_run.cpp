@@ -62,6 +62,14 @@ void ExecRun::SinkReady() {
 }
 
 void ExecRun::OnReadable() {
+  // A delivery may call back in here (a detach, a sink that is ready): the loop below sees what it
+  // changed.
+  if (std::exchange(delivering_, true)) return;
+  DeliverAll();
+  delivering_ = false;
+}
+
+void ExecRun::DeliverAll() {
   while (!ended_ && !sink_full_) {
     const std::string_view bytes = mux_().Readable(channel_);
     auto frame = wire::ParseFrame(bytes, wire::kMaxExecData);

@@ -56,6 +56,7 @@ class ExecRun {
   bool ended() const { return ended_; }
 
  private:
+  void DeliverAll();
   Status Deliver(const wire::Frame& frame);
   bool Emit(capsem::v1::ExecEvent event);
   void OnExit(const capsem::guest::v1::ExecExit& exit);
@@ -68,6 +69,7 @@ class ExecRun {
   ExecSink sink_;
   std::string input_;  // frames that the channel's window has not taken yet
   bool sink_full_ = false;
+  bool delivering_ = false;
   bool detached_ = false;
   bool started_ = false;
   bool ended_ = false;

@@ -144,7 +144,8 @@ Status GuestSession::Signal(uint64_t exec, uint32_t signal) {
     });
     return OkStatus();
   }
-  return NotFound("no command {} runs in this session", exec);
+  return WithRemedy(NotFound("no command {} runs in this session", exec),
+                    "it may have ended: the last event of its stream says how");
 }
 
 void GuestSession::PowerOff(uint32_t grace_ms) {

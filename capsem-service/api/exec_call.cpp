@@ -16,6 +16,11 @@ namespace {
 
 constexpr size_t kMaxStdin = 256 * 1024;  // of one message (execs.proto)
 
+Status NoFirst(const char* what) {
+  return WithRemedy(InvalidArgument("{}", what),
+                    "send `start` (Exec) or `run` (Run) first, then stdin");
+}
+
 Status CheckRun(const capsem::v1::RunStart& run) {
   if (!run.session().name().empty() || !run.exec().session().empty()) {
     return WithRemedy(InvalidArgument("a session made for one command has no name"),
@@ -40,6 +45,7 @@ ExecCall::ExecCall(Verb verb, SessionTable& table, Sessions& sessions,
   Stream::Events events;
   events.on_message = [this](ExecInput input) { OnInput(std::move(input)); };
   events.on_inputs_end = [this] {
+    if (!first_seen_) return End(NoFirst("no input at all"));
     if (exec_) exec_->FinishWriting();
   };
   events.on_ready = [this] {
@@ -57,7 +63,7 @@ void ExecCall::OnInput(ExecInput input) {
   const bool is_start = input.has_start() || input.has_run();
   if (is_start || input.stdin().size() > kMaxStdin) {
     stream_->Finish(
-        is_start ? InvalidArgument("a call starts one command, with its first input")
+        is_start ? NoFirst("a call starts one command, with its first input")
                  : WithRemedy(InvalidArgument("{} bytes of stdin in one input: the limit is {}",
                                               input.stdin().size(), kMaxStdin),
                               "send it in several inputs"));
@@ -68,10 +74,10 @@ void ExecCall::OnInput(ExecInput input) {
 
 void ExecCall::OnFirst(ExecInput input) {
   if (verb_ == Verb::kRun) {
-    if (!input.has_run()) return End(InvalidArgument("the first input of Run is `run`"));
+    if (!input.has_run()) return End(NoFirst("the first input of Run is `run`"));
     return StartRun(std::move(*input.mutable_run()));
   }
-  if (!input.has_start()) return End(InvalidArgument("the first input of Exec is `start`"));
+  if (!input.has_start()) return End(NoFirst("the first input of Exec is `start`"));
   start_ = std::move(*input.mutable_start());
   const Status checked = CheckExec(start_);
   if (!checked.ok()) return End(checked);

@@ -44,7 +44,8 @@ StatusOr<SessionSlot*> SessionTable::Find(std::string_view session) {
   const auto id = SessionId::Parse(session);
   if (SessionSlot* slot = id.ok() ? Find(*id) : nullptr) return slot;
   if (!SessionName::Parse(session).ok()) {
-    return WithRemedy(InvalidArgument("this can be neither the id nor the name of a session"),
+    return WithRemedy(InvalidArgument("\"{}\" can be neither the id nor the name of a session",
+                                      session.substr(0, 80)),
                       kRemedy);
   }
   if (SessionSlot* slot = ByName(session)) return slot;

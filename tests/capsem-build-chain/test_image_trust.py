@@ -42,7 +42,8 @@ def test_one_flipped_byte_refuses_and_names_the_file(spoilt_capsem, own_image, n
     flip_a_byte(f"{own_image}/{name}")
     result = spoilt_capsem.run("run", "--", "true")
     assert result.code == 125
-    assert name in result.err or (name == "manifest.json" and "manifest" in result.err), result
+    # A signature and what it signs cannot be told apart: either may have been changed.
+    assert ("manifest" if name.startswith("manifest") else name) in result.err, result
 
 
 def test_an_unsigned_image_does_not_boot(spoilt_capsem, own_image):

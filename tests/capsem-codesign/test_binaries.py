@@ -20,12 +20,12 @@ def test_every_program_is_listed():
         assert (paths.BIN / program).exists()
 
 
-def test_a_changed_capsem_process_is_not_started(fresh_capsem, tmp_path):
+def test_a_changed_capsem_process_is_not_started(home, tmp_path):
     programs = tmp_path / "bin"
     shutil.copytree(paths.BIN, programs)
     with open(programs / "capsem-process", "ab") as program:
         program.write(b"one byte more")
-    result = subprocess.run([programs / "capsem", "run", "--", "true"], env=fresh_capsem.cli.environment, capture_output=True, check=False)
+    result = subprocess.run([programs / "capsem", "run", "--", "true"], env=home.cli.environment, capture_output=True, check=False)
     assert result.returncode == 125
     assert b"capsem-process" in result.stderr
-    assert not os.path.exists(f"{fresh_capsem.home}/sessions") or os.listdir(f"{fresh_capsem.home}/sessions") == []
+    assert not os.path.exists(f"{home.home}/sessions") or os.listdir(f"{home.home}/sessions") == []

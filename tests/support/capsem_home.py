@@ -4,7 +4,7 @@ import os
 import stat
 import subprocess
 
-from support import paths, process_tree
+from support import process_tree
 from support.service import Service
 
 
@@ -31,8 +31,7 @@ class Result:
 class CapsemHome(Service):
     """With test-only verbs of capsem-process on."""
 
-    def __init__(self, **options):
-        super().__init__(**{"CAPSEM_TEST_RPCS": "1", **options})
+    flags = ("--test-rpcs",)
 
     def run(self, *args, stdin=b"", **options):
         return Result(self.cli.run(*args, input=stdin, **options))
@@ -80,5 +79,3 @@ def alive(pid):
     found = process_tree.find(pid)
     return found is not None and found.state != "Z"
 
-
-IMAGES = paths.SHARED_HOME / "images"

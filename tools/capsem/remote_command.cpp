@@ -20,6 +20,7 @@ RemoteCommand::RemoteCommand(Loop& loop, Server server, v1::ExecInput first, Str
       server_(std::move(server)),
       events_(std::move(events)),
       detached_(StartOf(first).detach()),
+      bound_(first.has_run()),
       out_(loop, streams.out, [this] { Pump(); }),
       err_(loop, streams.err, [this] { Pump(); }) {
   const bool forward_input = StartOf(first).stdin_open();
@@ -86,7 +87,9 @@ void RemoteCommand::Pump() {
   const bool full = !out_.idle() || !err_.idle();
   if (!closed_) stream_->PauseReading(full);
   if (full || !pending_.empty()) return;
-  if (exit_code_) return End(*exit_code_);
+  // The machine of `run` is gone when the service has ended the call: only then the command is over
+  // for good.
+  if (exit_code_ && (closed_ || !bound_)) return End(*exit_code_);
   if (!closed_) return;
   if (!closed_->ok()) return End(*closed_);
   if (detached_ && started_) return End(kExitOk);

@@ -61,6 +61,7 @@ class RemoteCommand {
   Server server_;
   Events events_;
   const bool detached_;
+  const bool bound_;  // its machine ends with it
   OutputSink out_;
   OutputSink err_;
   std::unique_ptr<CommandStream> stream_;

@@ -24,8 +24,8 @@ Loop::Loop() {
 
 Loop::~Loop() {
   AssertOwned();
-  // Tasks that never ran may own objects with handles: those go while the loop can still close them. Their destructors
-  // may post again.
+  // Tasks that never ran may own objects with handles: those go while the loop can still close
+  // them. Their destructors may post again.
   while (!posted_.empty()) std::exchange(posted_, {}).clear();
   uv_close(reinterpret_cast<uv_handle_t*>(&wake_), nullptr);
   // Objects closed their handles in their destructors; the close callbacks still have to run.

@@ -10,6 +10,10 @@ StatusOr<int> RunLogs(const Args& args) {
   if (args.words().size() > 1)
     return WithRemedy(InvalidArgument("logs takes one session"),
                       "for example: capsem logs box --serial");
+  // An empty variable of a script must not turn into the service's own log.
+  if (!args.words().empty() && args.words().front().empty())
+    return WithRemedy(InvalidArgument("the session's name is empty"),
+                      "leave it out for the service's log");
   v1::LogsRequest request;
   if (!args.words().empty()) request.set_session(args.words().front());
   if (args.Flag("--serial")) {
