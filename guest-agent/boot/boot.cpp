@@ -1,4 +1,3 @@
-// Platform: io_flusher; elsewhere: the machine powers off and says so.
 #include "boot/boot.h"
 
 #include <fcntl.h>

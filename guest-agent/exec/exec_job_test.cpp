@@ -1,9 +1,7 @@
 #include "exec/exec_job.h"
 
 #include <signal.h>
-#include <sys/stat.h>
-
-#include <fstream>
+#include <sys/resource.h>
 
 #include "exec/testing/exec_host.h"
 

@@ -1,4 +1,3 @@
-// Platform: io_flusher; elsewhere: no child has it to take back.
 #include "exec/exec_process.h"
 
 #include <fcntl.h>

@@ -9,7 +9,7 @@
 
 #include "base/log.h"
 #include "base/unique_fd.h"
-#include "process/worker.h"
+#include "exec/worker.h"
 
 namespace capsem::agent {
 namespace {

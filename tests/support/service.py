@@ -28,7 +28,7 @@ SHARED = ("images", "keys", "cache")
 
 
 class Service:
-    def __init__(self, own_images=False, start=True, **variables):
+    def __init__(self, own_images=False, start=True, test_rpcs=False, **variables):
         # Short, for socket paths hold 107 bytes; not in a test's own folder, whose name tells a story.
         self.home = tempfile.mkdtemp(prefix="cs", dir="/tmp")
         if not own_images:
@@ -41,6 +41,7 @@ class Service:
         self.process = None
         self._api = None
         self._start_at_enter = start
+        self._flags = ["--test-rpcs"] if test_rpcs else []
 
     @property
     def api(self):
@@ -58,7 +59,7 @@ class Service:
         read_end, write_end = os.pipe()
         with open(f"{self.home}/service.log", "ab") as log:
             self.process = subprocess.Popen(
-                [paths.BIN / "capsem-service", "--ready-fd", str(write_end)], cwd="/", stdin=subprocess.DEVNULL,
+                [paths.BIN / "capsem-service", "--ready-fd", str(write_end), *self._flags], cwd="/", stdin=subprocess.DEVNULL,
                 stdout=log, stderr=log, pass_fds=[write_end], start_new_session=True,
                 env=cli.environment(self.home, **self.variables))
         os.close(write_end)

@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 
+#include "base/unix_socket.h"
 #include "capsem/v1/execs.grpc.pb.h"
 #include "capsem/v1/images.grpc.pb.h"
 #include "capsem/v1/sessions.grpc.pb.h"
@@ -30,17 +31,12 @@ class RpcCommandStream final : public CommandStream {
   const std::unique_ptr<Stream> stream_;
 };
 
-RpcCommandStream::Stream::Events ToRpc(CommandStream::Events events) {
-  return {.on_message = std::move(events.on_event),
-          .on_ready = std::move(events.on_ready),
-          .on_closed = std::move(events.on_closed)};
-}
-
 }  // namespace
 
 struct Client::Impl {
-  Impl(Loop& its_loop, const std::string& socket)
+  Impl(Loop& its_loop, std::string its_socket)
       : loop(its_loop),
+        socket(std::move(its_socket)),
         channel(rpc::ConnectChannel(socket)),
         sessions(v1::Sessions::NewStub(channel)),
         execs(v1::Execs::NewStub(channel)),
@@ -59,6 +55,7 @@ struct Client::Impl {
       loop.Stop();
     });
     loop.Run();
+    if (!answer.ok()) return Explain(answer.status());
     return answer;
   }
 
@@ -73,7 +70,7 @@ struct Client::Impl {
     for (size_t i = 0; i < requests.size(); ++i) {
       rpc::CallUnary(loop, sessions->async(), method, requests[i], {},
                      [this, &open, &answer = answers[i]](StatusOr<Response> given) {
-                       answer = given.status();
+                       answer = Explain(given.status());
                        if (--open == 0) loop.Stop();
                      });
     }
@@ -81,15 +78,30 @@ struct Client::Impl {
     return answers;
   }
 
+  // The events are called while this lives: the verb drops its stream first.
   std::unique_ptr<CommandStream> Open(
       void (ExecsAsync::*method)(grpc::ClientContext*,
                                  grpc::ClientBidiReactor<v1::ExecInput, v1::ExecEvent>*),
       CommandStream::Events events) {
     return std::make_unique<RpcCommandStream>(RpcCommandStream::Stream::Start(
-        loop, execs->async(), method, {}, ToRpc(std::move(events))));
+        loop, execs->async(), method, {},
+        {.on_message = std::move(events.on_event),
+         .on_ready = std::move(events.on_ready),
+         .on_closed = [this, closed = std::move(events.on_closed)](const Status& status) mutable {
+           closed(Explain(status));
+         }}));
+  }
+
+  // gRPC's words for a service that died during the call are about sockets: say what happened.
+  Status Explain(const Status& status) const {
+    if (status.code() != StatusCode::kUnavailable || ConnectUnix(socket).ok()) return status;
+    return WithRemedy(
+        Unavailable("the service went away during the call ({})", Message(status)),
+        "say it again, which starts a new one; `capsem logs` has the old one's last words");
   }
 
   Loop& loop;
+  const std::string socket;
   const std::shared_ptr<grpc::Channel> channel;
   const std::unique_ptr<v1::Sessions::Stub> sessions;
   const std::unique_ptr<v1::Execs::Stub> execs;

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <fstream>
 
 #include "base/child.h"
 #include "base/unix_socket.h"
@@ -98,17 +99,22 @@ std::string AwaitWord(int ready) {
   return said;
 }
 
-// "failed: CAUSE\tREMEDY\n", if the service could say it; else how it ended, and where its log is.
-Status FailedStart(const RunDir& dir, pid_t pid, std::string_view said) {
+// The last line of the log, where a service that cannot start says why; "" when there is none.
+std::string LastLine(const std::string& path) {
+  constexpr std::streamoff kTail = 2048;
+  std::ifstream log(path, std::ios::ate);
+  log.seekg(std::max<std::streamoff>(0, log.tellg() - kTail));
+  std::string line, last;
+  while (std::getline(log, line)) {
+    if (!line.empty()) last = line;
+  }
+  return last;
+}
+
+// The end of a service that did not get ready.
+Status FailedStart(const RunDir& dir, pid_t pid) {
   int status = 0;
   while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-  }
-  constexpr std::string_view kFailed = "failed: ";
-  if (said.substr(0, kFailed.size()) == kFailed) {
-    said = said.substr(kFailed.size(), said.find('\n') - kFailed.size());
-    const size_t tab = std::min(said.find('\t'), said.size());
-    return WithRemedy(Unavailable("capsem-service did not start: {}", said.substr(0, tab)),
-                      said.substr(std::min(tab + 1, said.size())));
   }
   ExitReason reason;
   if (WIFSIGNALED(status)) {
@@ -116,8 +122,9 @@ Status FailedStart(const RunDir& dir, pid_t pid, std::string_view said) {
   } else {
     reason.code = WEXITSTATUS(status);
   }
-  return WithRemedy(Unavailable("capsem-service ended at its start with {}", reason.ToString()),
-                    fmt::format("its log says why: tail {}", dir.ServiceLog()));
+  return WithRemedy(Unavailable("capsem-service ended at its start with {}: {}", reason.ToString(),
+                                LastLine(dir.ServiceLog())),
+                    fmt::format("its log is {}", dir.ServiceLog()));
 }
 
 }  // namespace
@@ -153,7 +160,7 @@ Status StartService(const RunDir& dir, const Installation& installation) {
   write_end.Reset();
   const std::string said = AwaitWord(read_end.get());
   if (said == kReadyWord) return OkStatus();
-  const Status failed = FailedStart(dir, pid, said);
+  const Status failed = FailedStart(dir, pid);
   // Somebody else (systemd, `capsem service run`) may have been faster: ours has left then.
   return ServiceRuns(dir) ? OkStatus() : failed;
 }

@@ -59,10 +59,10 @@ TEST_CASE("a service that ends at its start is told with its code and its log") 
 }
 
 TEST_CASE("a service that says why it cannot start is quoted") {
-  Fixture test("printf 'failed: the disk is full\\tfree some space\\n' >&3; exit 1");
+  Fixture test("echo before >&2; echo 'capsem-service: the disk is full' >&2; exit 1");
   const Status status = StartService(test.dir, test.installation);
-  CHECK(Message(status) == "capsem-service did not start: the disk is full");
-  CHECK(Remedy(status) == "free some space");
+  CHECK(Message(status) ==
+        "capsem-service ended at its start with exit code 1: capsem-service: the disk is full");
 }
 
 TEST_CASE("a program that is not there is named") {

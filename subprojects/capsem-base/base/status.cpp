@@ -15,8 +15,7 @@ constexpr char kRemedyPayload[] = "capsem.remedy";
 StatusCode CodeOfErrno(int error) {
   switch (error) {
     case ENOENT: return StatusCode::kNotFound;
-    case EEXIST:
-    case EADDRINUSE: return StatusCode::kAlreadyExists;
+    case EEXIST: return StatusCode::kAlreadyExists;
     case EACCES:
     case EPERM:
     case EROFS: return StatusCode::kPermissionDenied;
@@ -25,7 +24,6 @@ StatusCode CodeOfErrno(int error) {
     case EMFILE:
     case ENFILE:
     case ENOMEM: return StatusCode::kResourceExhausted;
-    case EAGAIN:
     case ECONNREFUSED:
     case ECONNRESET:
     case EPIPE:

@@ -12,7 +12,7 @@ namespace {
 
 StatusOr<int> RunServiceRun(const Args&) {
   const std::string program = TRY(Installation::Find()).Service();
-  const char* argv[] = {program.c_str(), nullptr};
+  const char* argv[] = {program.c_str(), "--foreground", nullptr};
   execv(program.c_str(), const_cast<char* const*>(argv));
   return FromErrno("start {}", program);
 }
@@ -23,7 +23,9 @@ StatusOr<int> RunServiceStop(const Args& args) {
     if (!args.Flag("--quiet")) TRY(WriteStdout("capsem-service is not running\n"));
     return 0;
   }
-  TRY(connection.client->Shutdown());
+  const Status told = connection.client->Shutdown();
+  // It may have gone before its answer had.
+  if (!told.ok() && ServiceRuns(connection.dir)) return told;
   TRY(AwaitServiceGone(connection.dir));
   return 0;
 }

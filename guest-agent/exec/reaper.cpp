@@ -1,4 +1,4 @@
-#include "process/reaper.h"
+#include "exec/reaper.h"
 
 #include <signal.h>
 #include <sys/signalfd.h>

@@ -1,4 +1,4 @@
-#include "process/worker.h"
+#include "exec/worker.h"
 
 #include <signal.h>
 #include <sys/wait.h>

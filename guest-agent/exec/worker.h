@@ -7,7 +7,7 @@
 
 #include "base/loop.h"
 #include "base/status.h"
-#include "process/reaper.h"
+#include "exec/reaper.h"
 
 namespace capsem::agent {
 

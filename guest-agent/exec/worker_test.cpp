@@ -1,4 +1,4 @@
-#include "process/worker.h"
+#include "exec/worker.h"
 
 #include <unistd.h>
 
