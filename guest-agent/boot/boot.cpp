@@ -1,3 +1,4 @@
+// Platform: io_flusher; elsewhere: the machine powers off and says so.
 #include "boot/boot.h"
 
 #include <fcntl.h>

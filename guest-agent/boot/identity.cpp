@@ -11,7 +11,7 @@
 #include <cstring>
 
 #include "base/unique_fd.h"
-#include "exec/worker.h"
+#include "process/worker.h"
 #include "wire/limits.h"
 
 namespace capsem::agent {

@@ -6,7 +6,7 @@
 #include "base/loop.h"
 #include "base/status.h"
 #include "capsem/guest/v1/guest.pb.h"
-#include "exec/reaper.h"
+#include "process/reaper.h"
 
 namespace capsem::agent {
 

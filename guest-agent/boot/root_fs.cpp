@@ -1,3 +1,6 @@
+// Platform: overlay; elsewhere: the machine powers off and says so.
+// Platform: erofs; elsewhere: the machine powers off and says so.
+// Platform: cgroup2; elsewhere: the machine powers off and says so.
 // The initramfs is the kernel's rootfs, which can be neither unmounted nor pivoted: the new root is
 // moved over it, and the agent, whose pages stay in memory, goes on in it. The two disks remain
 // mounted under the old root, where only the agent's descriptors reach.

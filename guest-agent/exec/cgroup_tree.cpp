@@ -1,3 +1,5 @@
+// Platform: cgroup2; elsewhere: Create fails, and process_groups.h is the other implementation.
+// Platform: openat2; elsewhere: Create fails with the kernel's error.
 #include "exec/cgroup_tree.h"
 
 #include <fcntl.h>

@@ -20,7 +20,7 @@
 #include "exec/exec_channel.h"
 #include "exec/exec_group.h"
 #include "exec/exec_process.h"
-#include "exec/reaper.h"
+#include "process/reaper.h"
 
 namespace capsem::agent {
 

@@ -1,7 +1,9 @@
 #include "exec/exec_job.h"
 
 #include <signal.h>
-#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <fstream>
 
 #include "exec/testing/exec_host.h"
 

@@ -1,3 +1,4 @@
+// Platform: io_flusher; elsewhere: no child has it to take back.
 #include "exec/exec_process.h"
 
 #include <fcntl.h>

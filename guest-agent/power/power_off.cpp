@@ -9,7 +9,7 @@
 
 #include "base/log.h"
 #include "base/unique_fd.h"
-#include "exec/worker.h"
+#include "process/worker.h"
 
 namespace capsem::agent {
 namespace {

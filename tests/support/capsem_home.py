@@ -31,7 +31,8 @@ class Result:
 class CapsemHome(Service):
     """With test-only verbs of capsem-process on."""
 
-    flags = ("--test-rpcs",)
+    def __init__(self, **options):
+        super().__init__(**{"test_rpcs": True, **options})
 
     def run(self, *args, stdin=b"", **options):
         return Result(self.cli.run(*args, input=stdin, **options))

@@ -28,9 +28,6 @@ SHARED = ("images", "keys", "cache")
 
 
 class Service:
-    # Of capsem-service, for subclasses.
-    flags = ()
-
     def __init__(self, own_images=False, start=True, test_rpcs=False, **variables):
         # Short, for socket paths hold 107 bytes; not in a test's own folder, whose name tells a story.
         self.home = tempfile.mkdtemp(prefix="cs", dir="/tmp")
@@ -60,7 +57,7 @@ class Service:
     def start(self):
         """Runs the service as our child until it says that it listens."""
         read_end, write_end = os.pipe()
-        with open(f"{self.home}/service.log", "ab", opener=lambda path, how: os.open(path, how, 0o600)) as log:
+        with open(f"{self.home}/service.log", "ab") as log:
             self.process = subprocess.Popen(
                 [paths.BIN / "capsem-service", "--ready-fd", str(write_end), *self._flags], cwd="/", stdin=subprocess.DEVNULL,
                 stdout=log, stderr=log, pass_fds=[write_end], start_new_session=True,

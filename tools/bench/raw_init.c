@@ -1,5 +1,5 @@
 // The named peer of the cold start: an /init that does by hand what a machine needs before a command can run, and no
-// more. Loads the same modules, mounts the same root (EROFS under an overlay on the disk), runs `sh -c` of the kernel
+// more. Platform: erofs; elsewhere: it ends with the name of the mount. Platform: overlay; elsewhere: likewise. Loads the same modules, mounts the same root (EROFS under an overlay on the disk), runs `sh -c` of the kernel
 // argument raw_cmd (spaces as '+'), whose output goes to the serial line, prints a mark, powers off.
 #include <dirent.h>
 #include <fcntl.h>

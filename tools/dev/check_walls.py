@@ -34,7 +34,11 @@ WALLS = {
     "capsem-process/vsock": "vsock base wire",
     "capsem-process/guest": "guest base wire capsem",
     "capsem-process/telemetry": "telemetry base wire",
-    "guest-agent": "agent host_link exec pty files boot power base wire capsem/guest/v1 .",
+    "guest-agent": "exec boot power process testing base wire capsem/guest/v1 .",
+    "guest-agent/process": "process base",
+    "guest-agent/boot": "boot process base wire capsem/guest/v1",
+    "guest-agent/exec": "exec boot process base wire capsem/guest/v1",
+    "guest-agent/power": "power exec process base",
     "tools": "capsem/v1 capsem base wire rpc commands .",
     "tests": "base guard wire rpc capsem guest machine",
 }

@@ -32,7 +32,8 @@ bool ByteStream::Write(std::string_view bytes) {
     if (sent > 0) bytes.remove_prefix(static_cast<size_t>(sent));
   }
   out_.append(bytes);
-  over_high_water_ = buffered() > kHighWater;
+  // Over stays over until it is told: somebody may be waiting for on_drained.
+  over_high_water_ = over_high_water_ || buffered() > kHighWater;
   UpdateWatch();
   return !over_high_water_;
 }

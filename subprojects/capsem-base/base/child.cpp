@@ -55,10 +55,10 @@ int BecomeChild(Prepared& prepared) {
   const ChildSpec& spec = *prepared.spec;
   if (spec.new_session && setsid() < 0) return -1;
   if (PlaceDescriptors(prepared) != 0) return -1;
+  for (int signal = 1; signal < 32; ++signal) ::signal(signal, SIG_DFL);
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
-  for (int signal = 1; signal < 32; ++signal) ::signal(signal, SIG_DFL);
   if (spec.uid && (setgroups(0, nullptr) != 0 || setresgid(*spec.uid, *spec.uid, *spec.uid) != 0 ||
                    setresuid(*spec.uid, *spec.uid, *spec.uid) != 0)) {
     return -1;
@@ -72,6 +72,20 @@ int BecomeChild(Prepared& prepared) {
   if (chdir(spec.cwd.c_str()) != 0) return -1;
   execve(spec.program.c_str(), prepared.argv.data(), prepared.envp.data());
   return -1;
+}
+
+// A signal that came between fork and exec would run this process's handlers in the child, which
+// write into pipes that the two share: the child would lose it, and the parent would hear it.
+pid_t ForkWithSignalsBlocked() {
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  // _Fork runs no atfork handlers: libuv's would close descriptors that are ours by then.
+  const pid_t pid = _Fork();
+  const int error = errno;
+  if (pid != 0) pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  errno = error;
+  return pid;
 }
 
 ExitReason ReasonOf(const siginfo_t& info) {
@@ -102,8 +116,7 @@ StatusOr<std::unique_ptr<Child>> Child::Spawn(Loop& loop, ChildSpec spec, OnExit
     prepared.fds.push_back(fd < 0 ? null.get() : fd);
   for (const UniqueFd& fd : spec.fds) prepared.fds.push_back(fd.get());
 
-  // _Fork runs no atfork handlers: libuv's would close descriptors that are ours by then.
-  const pid_t pid = _Fork();
+  const pid_t pid = ForkWithSignalsBlocked();
   if (pid < 0) return FromErrno("fork for {}", spec.program);
   if (pid == 0) {
     BecomeChild(prepared);

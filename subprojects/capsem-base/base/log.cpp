@@ -80,6 +80,9 @@ std::string JsonQuote(std::string_view text) {
       quoted += static_cast<char>(first);
     } else if (first == '\n') {
       quoted += "\\n";
+    } else if (length == 2 && first == 0xC2 && static_cast<unsigned char>(text[1]) < 0xA0) {
+      // The second set of control characters: a terminal may obey them, too.
+      quoted += fmt::format("\\u{:04x}", static_cast<unsigned char>(text[1]));
     } else if (first < 0x20 || first == 0x7f) {
       quoted += fmt::format("\\u{:04x}", first);
     } else {

@@ -1,5 +1,7 @@
 #include "base/loop.h"
 
+#include <signal.h>
+
 #include <utility>
 
 #include "base/status.h"
@@ -16,6 +18,9 @@ struct Blocking {
 }  // namespace
 
 Loop::Loop() {
+  // A peer that is gone is an error of the write, told to whoever wrote; Child gives its children
+  // the default back.
+  signal(SIGPIPE, SIG_IGN);
   ENSURE(uv_loop_init(&uv_) == 0);
   ENSURE(uv_async_init(&uv_, &wake_,
                        [](uv_async_t* wake) { static_cast<Loop*>(wake->data)->RunPosted(); }) == 0);

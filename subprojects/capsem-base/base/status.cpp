@@ -15,7 +15,8 @@ constexpr char kRemedyPayload[] = "capsem.remedy";
 StatusCode CodeOfErrno(int error) {
   switch (error) {
     case ENOENT: return StatusCode::kNotFound;
-    case EEXIST: return StatusCode::kAlreadyExists;
+    case EEXIST:
+    case EADDRINUSE: return StatusCode::kAlreadyExists;
     case EACCES:
     case EPERM:
     case EROFS: return StatusCode::kPermissionDenied;
@@ -24,6 +25,7 @@ StatusCode CodeOfErrno(int error) {
     case EMFILE:
     case ENFILE:
     case ENOMEM: return StatusCode::kResourceExhausted;
+    case EAGAIN:
     case ECONNREFUSED:
     case ECONNRESET:
     case EPIPE:

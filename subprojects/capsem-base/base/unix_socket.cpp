@@ -26,6 +26,10 @@ StatusOr<UniqueFd> NewSocket() {
 }  // namespace
 
 Status CheckSocketPath(const std::string& path) {
+  // An empty name, or one that begins with NUL, would be an abstract socket, open to everybody.
+  if (path.empty() || path.find('\0') != std::string::npos) {
+    return InvalidArgument("the path of a socket is empty or has a NUL in it");
+  }
   if (path.size() <= kMaxSocketPath) return OkStatus();
   return WithRemedy(InvalidArgument("the socket path {} has {} bytes; a socket path holds {}", path,
                                     path.size(), kMaxSocketPath),

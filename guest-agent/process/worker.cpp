@@ -1,4 +1,4 @@
-#include "exec/worker.h"
+#include "process/worker.h"
 
 #include <signal.h>
 #include <sys/wait.h>

@@ -7,7 +7,7 @@
 
 #include "base/loop.h"
 #include "base/status.h"
-#include "exec/reaper.h"
+#include "process/reaper.h"
 
 namespace capsem::agent {
 

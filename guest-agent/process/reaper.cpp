@@ -1,4 +1,4 @@
-#include "exec/reaper.h"
+#include "process/reaper.h"
 
 #include <signal.h>
 #include <sys/signalfd.h>
