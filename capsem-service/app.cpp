@@ -71,7 +71,7 @@ App::App(Loop& loop, const Config& config)
       config_(config),
       kvm_(loop, config.Program("capsem-kvm-probe"), config.dirs.Cache() + "/kvm.json",
            CurrentBoot()),
-      qemu_(loop, config.qemu),
+      qemu_(loop, MakeMachineSpec(Accelerator::kTcg, HostCpu::kIntel).emulator),
       images_(loop, ImagePaths{config.dirs.Images(), config.dirs.Keys() + "/trusted_keys.d",
                                config.dirs.Cache() + "/verdicts"}),
       disks_(loop, EmptyDiskSpec{.folder = config.dirs.Cache(), .bytes = wire::kDiskBytes}),
@@ -93,6 +93,12 @@ App::App(Loop& loop, const Config& config)
 
 MachineTools App::Tools() {
   MachineTools tools;
+  tools.find_process = [this](MachineTools::Done<std::string> done) {
+    CheckBinary(loop_,
+                BinaryPaths{config_.programs, config_.dirs.Keys() + "/trusted_keys.d",
+                            config_.dirs.Cache() + "/verdicts-programs"},
+                "capsem-process", std::move(done));
+  };
   tools.open_image = [this](const std::string& name, MachineTools::Done<BootImage> done) {
     images_.Open(name, [done = std::move(done)](StatusOr<OpenedImage> image) mutable {
       if (!image.ok()) return done(image.status());
@@ -115,7 +121,6 @@ MachineTools App::Tools() {
       done(std::move(machine->argv));
     });
   };
-  tools.process_program = config_.Program("capsem-process");
   tools.process_env = ChildEnv(OwnEnvironment());
   tools.test_rpcs = config_.test_rpcs;
   return tools;

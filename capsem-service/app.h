@@ -15,6 +15,7 @@
 #include "base/status.h"
 #include "config.h"
 #include "define/machine_compiler.h"
+#include "image/binary_manifest.h"
 #include "image/empty_disk.h"
 #include "image/image_store.h"
 #include "rpc/endpoint.h"
