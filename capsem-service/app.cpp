@@ -6,7 +6,6 @@
 #include <fstream>
 
 #include "base/log.h"
-#include "image/binary_manifest.h"
 #include "session/recover.h"
 #include "supervise/child_env.h"
 #include "wire/limits.h"
@@ -16,11 +15,6 @@ namespace {
 
 // What was answered last is on its way out; streams that nobody ends (Watch) are cancelled then.
 constexpr std::chrono::milliseconds kFarewell{300};
-
-BinaryPaths Binaries(const Config& config) {
-  return {config.programs, config.dirs.Keys() + "/trusted_keys.d",
-          config.dirs.Cache() + "/binary_verdicts"};
-}
 
 std::string ReadWhole(const std::string& path) {
   std::ifstream file(path);
@@ -77,7 +71,7 @@ App::App(Loop& loop, const Config& config)
       config_(config),
       kvm_(loop, config.Program("capsem-kvm-probe"), config.dirs.Cache() + "/kvm.json",
            CurrentBoot()),
-      qemu_(loop, config.qemu),
+      qemu_(loop, MakeMachineSpec(Accelerator::kTcg, HostCpu::kIntel).emulator),
       images_(loop, ImagePaths{config.dirs.Images(), config.dirs.Keys() + "/trusted_keys.d",
                                config.dirs.Cache() + "/verdicts"}),
       disks_(loop, EmptyDiskSpec{.folder = config.dirs.Cache(), .bytes = wire::kDiskBytes}),
@@ -97,23 +91,20 @@ App::App(Loop& loop, const Config& config)
                  .shutdown = [this](absl::AnyInvocable<void()> ended) { End(std::move(ended)); }}) {
 }
 
-void App::OpenImage(const std::string& name, MachineTools::Done<BootImage> done) {
-  images_.Open(name, [done = std::move(done)](StatusOr<OpenedImage> image) mutable {
-    if (!image.ok()) return done(image.status());
-    done(BootImage{image->digest, std::move(image->kernel), std::move(image->initramfs),
-                   std::move(image->root)});
-  });
-}
-
 MachineTools App::Tools() {
   MachineTools tools;
-  // What a machine is made of has to be as it was signed: the program that runs it, then its image.
+  tools.find_process = [this](MachineTools::Done<std::string> done) {
+    CheckBinary(loop_,
+                BinaryPaths{config_.programs, config_.dirs.Keys() + "/trusted_keys.d",
+                            config_.dirs.Cache() + "/verdicts-programs"},
+                "capsem-process", std::move(done));
+  };
   tools.open_image = [this](const std::string& name, MachineTools::Done<BootImage> done) {
-    CheckBinary(loop_, Binaries(config_), "capsem-process",
-                [this, name, done = std::move(done)](const StatusOr<std::string>& checked) mutable {
-                  if (!checked.ok()) return done(checked.status());
-                  OpenImage(name, std::move(done));
-                });
+    images_.Open(name, [done = std::move(done)](StatusOr<OpenedImage> image) mutable {
+      if (!image.ok()) return done(image.status());
+      done(BootImage{image->digest, std::move(image->kernel), std::move(image->initramfs),
+                     std::move(image->root)});
+    });
   };
   tools.make_disk = [this](const std::string& path, MachineTools::Done<UniqueFd> done) {
     disks_.Copy(path, [path, done = std::move(done)](const Status& copied) mutable {
@@ -130,7 +121,6 @@ MachineTools App::Tools() {
       done(std::move(machine->argv));
     });
   };
-  tools.process_program = config_.Program("capsem-process");
   tools.process_env = ChildEnv(OwnEnvironment());
   tools.test_rpcs = config_.test_rpcs;
   return tools;

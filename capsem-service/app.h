@@ -15,6 +15,7 @@
 #include "base/status.h"
 #include "config.h"
 #include "define/machine_compiler.h"
+#include "image/binary_manifest.h"
 #include "image/empty_disk.h"
 #include "image/image_store.h"
 #include "rpc/endpoint.h"
@@ -39,7 +40,6 @@ class App {
  private:
   App(Loop& loop, const Config& config);
   MachineTools Tools();
-  void OpenImage(const std::string& name, MachineTools::Done<BootImage> done);
   void OnAllEnded();
 
   Loop& loop_;

@@ -16,7 +16,6 @@ struct Config {
   int ready_fd = -1;        // told "listening\n" when the socket serves; -1 = nobody waits
   RunDir dirs;
   std::string programs;  // the folder of our own programs
-  std::string qemu = "/usr/bin/qemu-system-x86_64";
 
   // InvalidArgument: an unknown flag.
   static StatusOr<Config> FromArguments(int argc, char** argv);

@@ -60,10 +60,13 @@ void Boot::MakeFolder() {
   const Status made = MakeSessionDir(slot_.dir);
   if (!made.ok()) return Fail(made);
   folder_made_ = true;
-  OpenImage();
+  FindProcess();
 }
 
-void Boot::OpenImage() {
+void Boot::FindProcess() { tools_.find_process(Then<std::string>(&Boot::OpenImage)); }
+
+void Boot::OpenImage(std::string process_program) {
+  process_program_ = std::move(process_program);
   tools_.open_image(slot_.session.spec().image, Then<BootImage>(&Boot::TakeImage));
 }
 
@@ -117,7 +120,7 @@ LaunchSpec Boot::MakeLaunchSpec(const std::vector<std::string>& argv) const {
 
 void Boot::Launch(std::vector<std::string> argv) {
   ProcessSpec spec;
-  spec.program = tools_.process_program;
+  spec.program = process_program_;
   spec.env = tools_.process_env;
   spec.launch = MakeLaunchSpec(argv);
   spec.files.push_back({"kernel", std::move(image_.kernel)});

@@ -42,7 +42,8 @@ class Boot {
 
  private:
   void MakeFolder();
-  void OpenImage();
+  void FindProcess();
+  void OpenImage(std::string process_program);
   void MakeDisk();
   void Compile();
   void Launch(std::vector<std::string> argv);
@@ -60,6 +61,7 @@ class Boot {
   SessionSlot& slot_;
   MachineTools& tools_;
   Events events_;
+  std::string process_program_;
   BootImage image_;
   UniqueFd disk_;
   bool folder_made_ = false;

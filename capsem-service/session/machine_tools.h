@@ -34,12 +34,13 @@ struct MachineTools {
   template <typename T>
   using Done = absl::AnyInvocable<void(StatusOr<T>)>;
 
+  // capsem-process, proved to be the one that was built with this service.
+  absl::AnyInvocable<void(Done<std::string>)> find_process;
   absl::AnyInvocable<void(const std::string& image, Done<BootImage>)> open_image;
   // An empty disk of a session's size at that path, open for reading and writing.
   absl::AnyInvocable<void(const std::string& path, Done<UniqueFd>)> make_disk;
   // QEMU's command line, with the holes that process.proto speaks of.
   absl::AnyInvocable<void(const MachineRequest&, Done<std::vector<std::string>>)> compile;
-  std::string process_program;
   std::vector<std::string> process_env;
   bool test_rpcs = false;  // LaunchSpec.test_rpcs
 };

@@ -31,6 +31,10 @@ TEST_CASE("a create that is refused leaves nothing") {
     f.image = NotFound("there is no image called base");
     REQUIRE_CODE(f.Create("box"), kNotFound);
   }
+  SECTION("a capsem-process that is not ours") {
+    f.program = DataLoss("capsem-process is not as it was built");
+    REQUIRE_CODE(f.Create("box"), kDataLoss);
+  }
   SECTION("a bad request") { REQUIRE_CODE(f.Create("../x"), kInvalidArgument); }
   REQUIRE(f.table.All().empty());
   REQUIRE(SessionDirsIn(f.dir.path()).empty());

@@ -24,8 +24,8 @@ struct OneMachine {
   KvmStatus kvm{loop, dir / "probe", dir / "kvm.json", "boot"};
   FakeProcess process{loop};
   std::optional<rpc::TestServer> server;
-  Status image, disk, argv;  // what the tools answer
-  bool hold_disk = false;    // the disk is not ready until ReleaseDisk
+  Status program, image, disk, argv;  // what the tools answer
+  bool hold_disk = false;             // the disk is not ready until ReleaseDisk
   absl::AnyInvocable<void()> release_disk;
   std::optional<Sessions> sessions;
 
@@ -33,7 +33,10 @@ struct OneMachine {
     Script("probe", R"(echo '{"usable":false,"reason":"test"}')");
     Script("process", script);
     MachineTools tools;
-    tools.process_program = dir / "process";
+    tools.find_process = [this](auto done) {
+      Answer<std::string>(std::move(done), program.ok() ? StatusOr<std::string>(dir / "process")
+                                                        : StatusOr<std::string>(program));
+    };
     tools.process_env = {"PATH=/usr/bin:/bin"};
     tools.open_image = [this](const std::string&, auto done) {
       if (!image.ok()) return Answer<BootImage>(std::move(done), image);

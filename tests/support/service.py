@@ -57,7 +57,8 @@ class Service:
     def start(self):
         """Runs the service as our child until it says that it listens."""
         read_end, write_end = os.pipe()
-        with open(f"{self.home}/service.log", "ab") as log:
+        # As the service itself makes it.
+        with open(f"{self.home}/service.log", "ab", opener=lambda path, how: os.open(path, how, 0o600)) as log:
             self.process = subprocess.Popen(
                 [paths.BIN / "capsem-service", "--ready-fd", str(write_end), *self._flags], cwd="/", stdin=subprocess.DEVNULL,
                 stdout=log, stderr=log, pass_fds=[write_end], start_new_session=True,
