@@ -228,7 +228,8 @@ TEST_CASE("stdin passes in order, and says when there is room again") {
   REQUIRE(line.loop.RunUntil([&] { return !line.guest.opened.empty(); }));
   const auto channel = line.guest.opened[0];
   bool started = false;
-  REQUIRE(line.loop.RunUntil([&] { return started = started || line.guest.Take(channel).has_value(); }));
+  REQUIRE(line.loop.RunUntil(
+      [&] { return started = started || line.guest.Take(channel).has_value(); }));
   REQUIRE_FALSE(run->WriteStdin(std::string(400000, 'i')));
   run->FinishStdin();
   size_t got = 0;

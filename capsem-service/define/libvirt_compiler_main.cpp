@@ -7,7 +7,8 @@
 // `files` are the libraries and programs that the answer depends on. The service starts this under
 // an unprivileged uid; nothing here needs a right that any user does not have. No libuv: its fork
 // handler breaks libvirt's way of making daemons.
-// Platform: namespaces; elsewhere: the folder is used by its own path, which must be open to others.
+// Platform: namespaces; elsewhere: the folder is used by its own path, which must be open to
+// others.
 #include <fcntl.h>
 #include <grp.h>
 #include <libvirt/libvirt.h>
