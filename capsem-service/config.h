@@ -1,6 +1,6 @@
 // What the daemon is told at its start: flags, and where its folders lie. Made once by main, const
 // from then on.
-// Platform: x86; elsewhere: there is no such QEMU, and status and create say so.
+// 
 #pragma once
 
 #include <string>

@@ -198,6 +198,7 @@ StatusOr<std::unique_ptr<GuestLink>> GuestLink::RestoreFrom(Loop& loop, const st
       new GuestLink(loop, std::move(events), std::move(state.identity), state.established));
   link->control_out_ = std::move(state.control_out);
   link->mux_ = TRY(wire::Mux::Restore(wire::Mux::Side::kHost, state.mux, link->MuxEvents()));
+  link->FlushControl();
   return link;
 }
 

@@ -162,6 +162,9 @@ Status GuestSession::RebuildLink(const std::string& state_path) {
   TRY(link_->SaveTo(state_path));
   link_.reset();
   link_ = TRY(GuestLink::RestoreFrom(loop_, state_path, LinkEvents()));
+  // Who waited for room waited on the old object: a try that takes too little makes the new one
+  // tell.
+  for (auto& [channel, entry] : runs_) entry->run.OnWritable();
   return OkStatus();
 }
 

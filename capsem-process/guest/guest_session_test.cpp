@@ -220,7 +220,9 @@ TEST_CASE("one command more than may run at once is refused with the number") {
   REQUIRE(std::string(Message(status)).find("1000") != std::string::npos);
 }
 
-TEST_CASE("stdin passes in order, and says when there is room again") {
+TEST_CASE("stdin passes in order, and says when there is room again, also over a rebuilt link") {
+  const bool rebuild = GENERATE(false, true);
+  const TempDir dir;
   Line line;
   line.Connect();
   Heard heard;
@@ -232,6 +234,12 @@ TEST_CASE("stdin passes in order, and says when there is room again") {
       [&] { return started = started || line.guest.Take(channel).has_value(); }));
   REQUIRE_FALSE(run->WriteStdin(std::string(400000, 'i')));
   run->FinishStdin();
+  if (rebuild) {
+    line.guest.HangUp();
+    REQUIRE(line.loop.RunUntil([&] { return !line.session->link_up(); }));
+    REQUIRE_OK(line.session->RebuildLink(dir / "link.state"));
+    line.Connect();
+  }
   size_t got = 0;
   bool eof = false;
   REQUIRE(line.loop.RunUntil([&] {
