@@ -10,7 +10,7 @@ namespace capsem::wire {
 // ---- state ----
 
 Mux::Impl::Impl(Side own_side, Events layer) : side(own_side), events(std::move(layer)) {
-  channels.try_emplace(kControlChannel, kControlChannel, ChannelKind::kControl, true);
+  channels.emplace(kControlChannel, MuxChannel{kControlChannel, ChannelKind::kControl, true});
 }
 
 MuxChannel* Mux::Impl::Find(ChannelId id) {
@@ -20,7 +20,7 @@ MuxChannel* Mux::Impl::Find(ChannelId id) {
 
 MuxChannel& Mux::Impl::Add(ChannelId id, ChannelKind kind) {
   ++CountOf(id);
-  MuxChannel& channel = channels.try_emplace(id, id, kind, !IsOwn(id)).first->second;
+  MuxChannel& channel = channels.emplace(id, MuxChannel{id, kind, !IsOwn(id)}).first->second;
   channel.counted = true;
   return channel;
 }

@@ -48,8 +48,10 @@ Status Mux::Impl::CheckResume(const MuxResume& peer) const {
     }
   }
   for (const auto& [id, channel] : channels) {
-    if (id != kControlChannel && IsOwn(id) && id > peer.highest_peer() && channel.acked_end() > 0) {
-      return InvalidArgument("the peer has forgotten channel {}, which it has read from", id);
+    if (id == kControlChannel || !IsOwn(id)) continue;
+    const bool heard = id <= peer.highest_peer();
+    if (heard ? !channel.open_sent : channel.acked_end() > 0) {
+      return InvalidArgument("the peer {} channel {}", heard ? "cannot know" : "has forgotten", id);
     }
   }
   const bool has_control = peer.channels_size() > 0 && peer.channels(0).id() == kControlChannel;

@@ -64,7 +64,7 @@ TEST_CASE("a resume that cannot be is refused, and ends the link for good") {
   struct Case {
     const char* what;
     std::function<void(MuxResume&, Channel&)> spoil;
-    bool finished = false;  // by the host, before the cut
+    enum { kNothing, kFinishBeforeCut, kOpenAfterCut } host_does = kNothing;
   };
   const auto c = GENERATE(
       Case{"a byte before the acknowledged ones",
@@ -75,7 +75,7 @@ TEST_CASE("a resume that cannot be is refused, and ends the link for good") {
       Case{"a FIN that was never sent",
            [](MuxResume&, Channel& one) { one.set_fin_received(true); }},
       Case{"a byte in place of the FIN", [](MuxResume&, Channel& one) { one.set_received(11); },
-           true},
+           Case::kFinishBeforeCut},
       Case{"another kind", [](MuxResume&, Channel& one) { one.set_kind(0); }},
       Case{"a channel that was never opened",
            [](MuxResume& all, Channel&) { all.set_highest_peer(3); }},
@@ -88,15 +88,20 @@ TEST_CASE("a resume that cannot be is refused, and ends the link for good") {
              all.set_highest_peer(0);
              all.mutable_channels()->RemoveLast();
            }},
+      Case{"a channel that it was not told of yet",
+           [](MuxResume& all, Channel&) { all.set_highest_peer(3); }, Case::kOpenAfterCut},
       Case{"no control",
            [](MuxResume& all, Channel&) { all.mutable_channels()->DeleteSubrange(0, 1); }});
   INFO(c.what);
   Halfway pair;
-  if (c.finished) {
+  if (c.host_does == Case::kFinishBeforeCut) {
     pair.Reconnect();
     pair.host.mux->Finish(1);
     pair.Exchange();
     pair.Cut();
+  }
+  if (c.host_does == Case::kOpenAfterCut) {
+    REQUIRE(VALUE_OF(pair.host.mux->Open(ChannelKind::kExec)) == 3);
   }
   MuxResume said = pair.guest.mux->ResumeState();
   REQUIRE(said.channels_size() == 2);
