@@ -1,6 +1,5 @@
 // What the daemon is told at its start: flags, and where its folders lie. Made once by main, const
 // from then on.
-// 
 #pragma once
 
 #include <string>
