@@ -1,5 +1,5 @@
-// Precompiled for the rooms' unit tests: Catch2's one header, and what nearly every file includes, are most of what a
-// test costs to compile.
+// Precompiled for the rooms' unit tests: Catch2's one header, and what nearly every file includes,
+// are most of what a test costs to compile.
 #include <absl/functional/any_invocable.h>
 #include <fmt/format.h>
 
@@ -8,5 +8,3 @@
 #include <memory>
 #include <string>
 #include <vector>
-
-#include "base/status.h"

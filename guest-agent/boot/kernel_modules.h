@@ -13,7 +13,8 @@ namespace capsem::agent {
 // File names in order; blank lines and comments (#) are skipped. InvalidArgument: a name with a
 // slash in it.
 StatusOr<std::vector<std::string>> ParseLoadOrder(std::string_view text);
-// A module that is loaded already is no error; the first one that fails ends it.
+// A module that is loaded already, or is for other hardware, is no error; the first one that fails
+// ends it.
 Status LoadKernelModules(const std::string& folder);
 
 }  // namespace capsem::agent

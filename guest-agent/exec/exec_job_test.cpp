@@ -14,7 +14,14 @@ using wire::FrameKind;
 namespace {
 
 // What a command that was asked to live writes, and when: read from another process.
-bool Lives(pid_t pid) { return kill(pid, 0) == 0; }
+// A process that has ended and that its new parent has not reaped yet does not live.
+bool Lives(pid_t pid) {
+  std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
+  std::string text;
+  std::getline(stat, text);
+  const size_t name_end = text.rfind(')');
+  return name_end != std::string::npos && text.at(name_end + 2) != 'Z';
+}
 
 pid_t PidIn(const std::string& path) {
   pid_t pid = 0;
