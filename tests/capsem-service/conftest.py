@@ -1,5 +1,5 @@
 """The service through its API: sessions, commands, limits, errors, deaths."""
-from support.fixtures import box, capsem, client, fresh_capsem  # noqa: F401 (fixtures)
+from support.fixtures import box, capsem, client, fresh_capsem, home  # noqa: F401 (fixtures)
 
 
 def pytest_configure(config):

@@ -19,9 +19,11 @@ class Cli:
     def __init__(self, home, **variables):
         self.program = paths.BIN / "capsem"
         self.environment = environment(home, **variables)
+        # What comes before the program: another user, a namespace.
+        self.prefix = []
 
     def command(self, *args):
-        return [str(self.program), *map(os.fspath, args)]
+        return [*self.prefix, str(self.program), *map(os.fspath, args)]
 
     def run(self, *args, input=b"", limit=LIMIT, env=None):
         """A finished command: .returncode, .stdout and .stderr in bytes. stdin is a pipe."""
