@@ -28,7 +28,8 @@ Status LoadKernelModules(const std::string& folder) {
   for (const std::string& name : TRY(ParseLoadOrder(text))) {
     const UniqueFd module(open((folder + "/" + name).c_str(), O_RDONLY | O_CLOEXEC));
     if (!module.valid()) return FromErrno("open module {}", name);
-    // ENODEV: of another processor or another machine; what is missing then shows where it is needed.
+    // ENODEV: of another processor or another machine; what is missing then shows where it is
+    // needed.
     if (syscall(SYS_finit_module, module.get(), "", 0) != 0 && errno != EEXIST && errno != ENODEV)
       return FromErrno("load module {}", name);
   }
