@@ -79,8 +79,9 @@ Status BecomeUnprivileged(Arguments& arguments) {
   if (arguments.uid == 0) return OkStatus();
   // By its real path: a descriptor's mount belongs to the namespace that is left here.
   char* const path = realpath(arguments.root.c_str(), nullptr);
+  // EINVAL: we are in a chroot whose root is no mount point, and there is nothing to make private.
   if (path != nullptr && unshare(CLONE_NEWNS) == 0 &&
-      mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+      (mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 || errno == EINVAL) &&
       mount(path, "/mnt", nullptr, MS_BIND, nullptr) == 0) {
     arguments.root = "/mnt";
   }

@@ -23,7 +23,7 @@ def run(command):
     # setpriv: a builder that is killed takes its processes with it. A session of its own: Ctrl-C
     # comes to us alone, and --kill-child ends all of them at once.
     argv = ["setpriv", "--pdeathsig", "KILL", *_unshare(), "--mount", "--pid", "--fork",
-            "--kill-child", "--mount-proc", "--propagation", "private", "--", *command]
+            "--kill-child", "--mount-proc", "--propagation", _propagation(), "--", *command]
     child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, start_new_session=True)
     try:
         code = child.wait()
@@ -37,6 +37,13 @@ def run(command):
                       "see the kernel's log: perhaps memory ran out" if number == 9 else "")
     if code != 0:
         raise Reported(code)
+
+
+def _propagation():
+    """`private`; in a chroot whose root is no mount point, the kernel has nothing to make private."""
+    with open("/proc/self/mountinfo", encoding="utf-8") as mounts:
+        root_is_mount = any(line.split()[4] == "/" for line in mounts)
+    return "private" if root_is_mount else "unchanged"
 
 
 def _signal_name(number):
