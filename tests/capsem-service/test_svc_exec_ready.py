@@ -45,7 +45,8 @@ def test_delete_right_after_create_ends_a_waiting_exec(client):
     client.sessions.Delete(rpc.sessions_pb2.DeleteSessionRequest(session=session.id))
     with pytest.raises(Exception) as failed:
         list(call)
-    assert failed.value.code().name in ("UNAVAILABLE", "NOT_FOUND")
+    # Which of the two the server heard first is the network's choice: it waited, or it came too late.
+    assert failed.value.code().name in ("UNAVAILABLE", "FAILED_PRECONDITION", "NOT_FOUND")
 
 
 def test_signal_right_after_the_exec_was_told(client):
