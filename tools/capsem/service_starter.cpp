@@ -1,9 +1,12 @@
+// Platform: pidfd; elsewhere: ServiceEnd waits for the lock alone, a moment less.
 #include "service_starter.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/file.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -165,13 +168,22 @@ Status StartService(const RunDir& dir, const Installation& installation) {
   return ServiceRuns(dir) ? OkStatus() : failed;
 }
 
-Status AwaitServiceGone(const RunDir& dir) {
-  const UniqueFd lock(open(dir.ServiceLock().c_str(), O_RDWR | O_CLOEXEC));
-  if (!lock.valid()) return OkStatus();
-  while (flock(lock.get(), LOCK_EX) != 0) {
-    if (errno != EINTR) return FromErrno("wait for {}", dir.ServiceLock());
+ServiceEnd::ServiceEnd(const RunDir& dir)
+    : lock_(open(dir.ServiceLock().c_str(), O_RDWR | O_CLOEXEC)) {
+  const StatusOr<UniqueFd> connection = ConnectUnix(dir.ServiceSocket());
+  if (!connection.ok()) return;
+  const StatusOr<PeerCredentials> peer = PeerOf(connection->get());
+  if (peer.ok()) process_.Reset(static_cast<int>(syscall(SYS_pidfd_open, peer->pid, 0)));
+}
+
+void ServiceEnd::Await() {
+  while (lock_.valid() && flock(lock_.get(), LOCK_EX) != 0 && errno == EINTR) {
   }
-  return OkStatus();
+  // Whoever starts the next one shall not wait for us.
+  lock_.Reset();
+  pollfd process{process_.get(), POLLIN, 0};
+  while (process_.valid() && poll(&process, 1, -1) < 0 && errno == EINTR) {
+  }
 }
 
 }  // namespace capsem::cli

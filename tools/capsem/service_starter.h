@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "base/unique_fd.h"
 #include "installation.h"
 #include "wire/run_dir.h"
 
@@ -23,8 +24,17 @@ bool ServiceRuns(const RunDir& dir);
 // Ok when a service accepts connections. Blocks until then: nothing else is to be done.
 Status StartService(const RunDir& dir, const Installation& installation);
 
-// Blocks until no service holds this state folder.
-Status AwaitServiceGone(const RunDir& dir);
+// The end of the service that runs, to wait for. To be made before it is told to end.
+class ServiceEnd {
+ public:
+  explicit ServiceEnd(const RunDir& dir);
+  // Blocks until its process is gone.
+  void Await();
+
+ private:
+  UniqueFd lock_;     // service.lock: free when it has ended its work
+  UniqueFd process_;  // its pidfd; invalid where there is none
+};
 
 // Of the variables in `environment` ("KEY=value"), those that the service is given.
 std::vector<std::string> ServiceEnvironment(char* const* environment);

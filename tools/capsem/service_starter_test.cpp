@@ -2,6 +2,7 @@
 
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
@@ -116,9 +117,32 @@ TEST_CASE("the variables for the service are a list") {
                                  "LC_ALL=C", "XDG_RUNTIME_DIR=/run/user/0"});
 }
 
-TEST_CASE("without a lock file there is no service to wait for") {
+TEST_CASE("without a service there is no end to wait for") {
   Fixture test("");
-  REQUIRE_OK(AwaitServiceGone(test.dir));
+  ServiceEnd(test.dir).Await();
+}
+
+TEST_CASE("the end of a service is the end of its process, not of its work") {
+  Fixture test("");
+  REQUIRE_OK(test.dir.Make());
+  int told[2], ending[2];
+  REQUIRE(pipe(told) == 0);
+  REQUIRE(pipe(ending) == 0);
+  const pid_t service = fork();
+  if (service == 0) {
+    // Its work is done, the lock is free; it is still there until it is let go.
+    const auto listener = ListenUnix(test.dir.ServiceSocket());
+    char byte = 0;
+    if (write(told[1], &byte, 1) != 1 || read(ending[0], &byte, 1) != 1) _exit(1);
+    _exit(0);
+  }
+  char byte = 0;
+  REQUIRE(read(told[0], &byte, 1) == 1);
+  ServiceEnd end(test.dir);
+  REQUIRE(write(ending[1], &byte, 1) == 1);
+  end.Await();
+  int status = 0;
+  CHECK(waitpid(service, &status, WNOHANG) == service);
 }
 
 }  // namespace capsem::cli

@@ -23,10 +23,11 @@ StatusOr<int> RunServiceStop(const Args& args) {
     if (!args.Flag("--quiet")) TRY(WriteStdout("capsem-service is not running\n"));
     return 0;
   }
+  ServiceEnd end(connection.dir);
   const Status told = connection.client->Shutdown();
   // It may have gone before its answer had.
   if (!told.ok() && ServiceRuns(connection.dir)) return told;
-  TRY(AwaitServiceGone(connection.dir));
+  end.Await();
   return 0;
 }
 
