@@ -16,6 +16,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -251,6 +252,13 @@ int WaitFor(pid_t worker, const sigset_t& signals, const std::string& root) {
 }
 
 int Run(const Arguments& arguments) {
+  // libvirt refuses a folder that another process works in, and that one's probes would look like
+  // strays: services that share a cache take turns. The lock goes with this process; whoever waits
+  // too long is ended by its service.
+  const UniqueFd turn(open(arguments.root.c_str(), O_DIRECTORY | O_RDONLY | O_CLOEXEC));
+  if (!turn.valid() || flock(turn.get(), LOCK_EX) != 0) {
+    return Tell(FromErrno("wait for libvirt's folder {}", arguments.root));
+  }
   // A run that was killed may have left some.
   EndStrayProbes(arguments.root);
   sigset_t signals;
