@@ -70,11 +70,12 @@ void HostLink::OnBytes(std::string_view bytes) {
 
 Status HostLink::OnHandshakeBytes(std::string_view bytes) {
   TRY(handshake_->OnBytes(bytes));
+  // Kept before the end, too: a host that has heard the proof hands the secret over no more.
+  identity_ = handshake_->identity();
   stream_->Write(handshake_->TakeOutput());
   if (!handshake_->done()) return OkStatus();
   const wire::HandshakeResult result = handshake_->result();
   const std::string rest = handshake_->TakeRest();
-  identity_ = handshake_->identity();
   handshake_.reset();
   redial_delay_ = kFirstRedial;
   Status agreed = OkStatus();

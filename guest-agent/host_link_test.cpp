@@ -117,6 +117,18 @@ TEST_CASE("a cut link is taken up again, and no byte is lost or doubled") {
   REQUIRE_OK(guest.lost);
 }
 
+TEST_CASE("a connection that is lost before the first hello has ended locks nobody out") {
+  TestLoop loop;
+  FakeHost host(loop);
+  host.loses_ready = true;
+  Guest guest(loop, host);
+  guest.link.OnDevice();
+  REQUIRE(loop.RunUntil([&] { return guest.mux.connected(); }));
+  REQUIRE_FALSE(host.loses_ready);
+  guest.Say(wire::kControlChannel, "still here");
+  REQUIRE(loop.RunUntil([&] { return host.mux().Readable(0) == "still here"; }));
+}
+
 TEST_CASE("a stranger who does not know the secret gets nothing") {
   TestLoop loop;
   FakeHost host(loop);

@@ -52,6 +52,7 @@ class FakeHost {
   Device device = Device::kPresent;
   int dials = 0;
   int hellos = 0;
+  bool loses_ready = false;  // the connection is cut before the last word of the next handshake
   wire::LinkIdentity identity{77, std::string(wire::kSecretBytes, 's')};
   std::function<void(wire::ChannelId)> on_readable = [](wire::ChannelId) {};
 
@@ -78,6 +79,11 @@ class FakeHost {
       return Pump();
     }
     const Status proven = handshake_->OnBytes(bytes);
+    if (handshake_->done() && std::exchange(loses_ready, false)) {
+      established_ = true;
+      mux_->Connected();
+      return Cut();
+    }
     stream_->Write(handshake_->TakeOutput());
     if (!proven.ok()) return Cut();
     if (!handshake_->done()) return;
