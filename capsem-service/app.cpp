@@ -21,7 +21,7 @@ std::string ReadWhole(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-MachineSpec SpecOf(const MachineRequest& request, const Config& config) {
+MachineSpec SpecOf(const MachineRequest& request, const Config& config, int tsc_mhz) {
   MachineSpec spec = MakeMachineSpec(request.host.kvm ? Accelerator::kKvm : Accelerator::kTcg,
                                      HostCpuFrom(ReadWhole("/proc/cpuinfo")));
   const std::string image = config.dirs.Images() + "/" + request.image_digest;
@@ -35,6 +35,7 @@ MachineSpec SpecOf(const MachineRequest& request, const Config& config) {
   spec.files.serial = request.session_dir + "/" + session_file::kSerialLog;
   spec.cpus = static_cast<int>(request.cpus);
   spec.memory_mib = static_cast<int>(request.memory_mib);
+  if (!request.host.kvm) spec.tsc_mhz = tsc_mhz;
   return spec;
 }
 
@@ -114,12 +115,13 @@ MachineTools App::Tools() {
   };
   tools.compile = [this](const MachineRequest& request,
                          MachineTools::Done<std::vector<std::string>> done) {
-    compiler_.Compile(SpecOf(request, config_), [dir = request.session_dir, done = std::move(done)](
-                                                    StatusOr<CompiledMachine> machine) mutable {
-      if (!machine.ok()) return done(machine.status());
-      KeepDomainXml(dir, machine->domain_xml);
-      done(std::move(machine->argv));
-    });
+    compiler_.Compile(SpecOf(request, config_, tsc_.mhz()),
+                      [dir = request.session_dir,
+                       done = std::move(done)](StatusOr<CompiledMachine> machine) mutable {
+                        if (!machine.ok()) return done(machine.status());
+                        KeepDomainXml(dir, machine->domain_xml);
+                        done(std::move(machine->argv));
+                      });
   };
   tools.process_env = ChildEnv(OwnEnvironment());
   tools.test_rpcs = config_.test_rpcs;

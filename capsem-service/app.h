@@ -14,6 +14,7 @@
 #include "base/loop.h"
 #include "base/status.h"
 #include "config.h"
+#include "define/host_tsc.h"
 #include "define/machine_compiler.h"
 #include "image/binary_manifest.h"
 #include "image/empty_disk.h"
@@ -46,6 +47,7 @@ class App {
   const Config config_;
   bool ending_ = false;
   std::vector<absl::AnyInvocable<void()>> ended_;
+  HostTsc tsc_;
   KvmStatus kvm_;
   QemuVersion qemu_;
   ImageStore images_;

@@ -16,6 +16,7 @@ MachineSpec Example(Accelerator accelerator) {
   spec.genid = "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee";
   spec.files = {"/images/base/vmlinuz", "/images/base/initramfs.cpio", "/images/base/rootfs.erofs",
                 "/sessions/abcdefgh2345/disk.img", "/sessions/abcdefgh2345/serial.sock"};
+  if (accelerator == Accelerator::kTcg) spec.tsc_mhz = 2594;
   spec.cpus = 2;
   spec.memory_mib = 1024;
   return spec;

@@ -66,12 +66,13 @@ std::string KernelCommandLine(const MachineSpec& spec) {
   // machine with it. The audit backlog is what a busy build fills before the agent reads it.
   std::string line =
       "console=ttyS0 quiet panic=-1 oops=panic audit=1 audit_backlog_limit=8192"
-      // Only seconds saved: self-tests of ciphers, probes for hardware that the machine lacks.
-      " cryptomgr.notests 8250.nr_uarts=1 i8042.noaux i8042.nokbd";
+      // Self-tests of ciphers only cost time.
+      " cryptomgr.notests";
   if (spec.accelerator == Accelerator::kTcg) {
     // An emulated clock ticks when the host lets it: the kernel must neither calibrate by it nor
     // call it unstable.
     line += " tsc=reliable no_timer_check";
+    if (spec.tsc_mhz != 0) line += fmt::format(" tsc_early_khz={}", spec.tsc_mhz * 1000);
     if (spec.guest_aslr == GuestAslr::kOff) line += " norandmaps";
   }
   return line;

@@ -38,6 +38,7 @@ struct MachineSpec {
   int memory_mib = 512;
   Accelerator accelerator = Accelerator::kTcg;
   GuestAslr guest_aslr = GuestAslr::kOn;
+  int tsc_mhz = 0;  // what an emulated guest's counter runs at (host_tsc.h); 0: unknown
   CpuModel cpu;
   std::string machine_type;
   std::string emulator;

@@ -31,6 +31,15 @@ TEST_CASE("the kernel command line follows the accelerator and the guest's ASLR"
   REQUIRE((line.find(" norandmaps ") != std::string::npos) == c.norandmaps);
 }
 
+TEST_CASE("an emulated guest is told its counter's rate, where that is known") {
+  MachineSpec spec = MakeMachineSpec(Accelerator::kTcg, HostCpu::kIntel);
+  REQUIRE_THAT(KernelCommandLine(spec), !Contains("tsc_early_khz"));
+  spec.tsc_mhz = 2594;
+  REQUIRE_THAT(KernelCommandLine(spec), Contains(" tsc_early_khz=2594000"));
+  spec.accelerator = Accelerator::kKvm;
+  REQUIRE_THAT(KernelCommandLine(spec), !Contains("tsc_early_khz"));
+}
+
 TEST_CASE("an emulated guest runs without ASLR unless asked, a hardware guest with it") {
   REQUIRE(MakeMachineSpec(Accelerator::kTcg, HostCpu::kAmd).guest_aslr == GuestAslr::kOff);
   REQUIRE(MakeMachineSpec(Accelerator::kKvm, HostCpu::kAmd).guest_aslr == GuestAslr::kOn);

@@ -19,7 +19,7 @@ import source_files
 # name → what gives its use away, in code or in strings. The figure is the first Linux that has it, where one is known.
 FEATURES = {
     # processors
-    "x86": r"__x86_64__|_mm_\w+|immintrin\.h|__rdtsc|\b(?:__)?asm(?:__)?\b|\bx86[-_]64\b|\bq35\b|\bhpet\b|\btsc=",
+    "x86": r"__x86_64__|_mm_\w+|\w+intrin\.h|__rdtsc|\b(?:__)?asm(?:__)?\b|\bx86[-_]64\b|\bq35\b|\bhpet\b|\btsc(_early_khz)?=",
     "kvm": r"/dev/kvm|linux/kvm\.h|\bKVM_[A-Z]\w+",
     # the kernel
     "pidfd": r"pidfd_open|pidfd_send_signal|P_PIDFD|pidfd_getfd",                  # 5.3, 5.4
