@@ -95,6 +95,8 @@ App::App(Loop& loop, const Config& config)
 MachineTools App::Tools() {
   MachineTools tools;
   tools.find_process = [this](MachineTools::Done<std::string> done) {
+    const Status qemu = CheckQemu(qemu_.program());
+    if (!qemu.ok()) return loop_.Post([qemu, done = std::move(done)]() mutable { done(qemu); });
     CheckBinary(loop_,
                 BinaryPaths{config_.programs, config_.dirs.Keys() + "/trusted_keys.d",
                             config_.dirs.Cache() + "/verdicts-programs"},

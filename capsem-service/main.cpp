@@ -10,6 +10,7 @@
 #include "guard/single_instance.h"
 #include "signal_watch.h"
 #include "socket_wait.h"
+#include "wire/exit_code.h"
 
 namespace capsem::service {
 namespace {
@@ -74,5 +75,5 @@ int main(int argc, char** argv) {
   const auto code = capsem::service::Run(argc, argv);
   if (code.ok()) return *code;
   std::fprintf(stderr, "capsem-service: %s\n", capsem::Describe(code.status()).c_str());
-  return 1;
+  return capsem::ExitCode(code.status());
 }

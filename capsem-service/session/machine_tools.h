@@ -34,7 +34,7 @@ struct MachineTools {
   template <typename T>
   using Done = absl::AnyInvocable<void(StatusOr<T>)>;
 
-  // capsem-process, proved to be the one that was built with this service.
+  // capsem-process, proved to be the one that was built with this service; and QEMU is there.
   absl::AnyInvocable<void(Done<std::string>)> find_process;
   absl::AnyInvocable<void(const std::string& image, Done<BootImage>)> open_image;
   // An empty disk of a session's size at that path, open for reading and writing.

@@ -24,6 +24,13 @@ Status Died(const Session& session, const std::string& reason) {
                     fmt::format("see `capsem logs {}`", session.label()));
 }
 
+// For people: what happened, and what helps where that is known.
+std::string ReasonOf(const Status& status) {
+  const std::string remedy = Remedy(status);
+  return remedy.empty() ? std::string(Message(status))
+                        : fmt::format("{} ({})", Message(status), remedy);
+}
+
 }  // namespace
 
 Sessions::Sessions(Loop& loop, SessionTable& table, KvmStatus& kvm, MachineTools tools,
@@ -90,7 +97,7 @@ void Sessions::OnBootDone(const SessionId& id, const Status& status) {
     slot.session.set_pids(slot.process->pid(), 0);
     return table_.Touch(slot);
   }
-  if (!booting.created) return OnDead(slot, std::string(Message(status)));
+  if (!booting.created) return OnDead(slot, ReasonOf(status));
   // Refused before anybody was told of it: nothing of it stays.
   slot.client.Close(status);
   table_.To(slot, State::kGone);

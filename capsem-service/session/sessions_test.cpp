@@ -42,10 +42,10 @@ TEST_CASE("a create that is refused leaves nothing") {
 
 TEST_CASE("a session that fails while it starts says why and keeps its logs, not its disk") {
   OneMachine f;
-  f.disk = ResourceExhausted("no space left");
+  f.disk = WithRemedy(ResourceExhausted("no space left"), "free some");
   const std::string id = VALUE_OF(f.Create()).id();
   f.Await(id, capsem::v1::SESSION_STATE_FAILED);
-  REQUIRE(f.Get(id).reason() == "no space left");
+  REQUIRE(f.Get(id).reason() == "no space left (free some)");
   REQUIRE(f.HasDir(id));
   REQUIRE(!std::filesystem::exists(f.dir / id + "/disk.img"));
   REQUIRE_CODE(f.table.Live(id), kFailedPrecondition);
@@ -142,7 +142,7 @@ TEST_CASE("a guest that powers itself off stops its session") {
 
 TEST_CASE("of failed ephemeral sessions the newest five stay") {
   OneMachine f;
-  f.disk = ResourceExhausted("no space left");
+  f.disk = WithRemedy(ResourceExhausted("no space left"), "free some");
   std::vector<std::string> ids;
   for (int i = 0; i < 7; ++i) {
     ids.push_back(VALUE_OF(f.Create()).id());

@@ -1,5 +1,7 @@
 #include "supervise/qemu_version.h"
 
+#include <unistd.h>
+
 #include <chrono>
 #include <utility>
 
@@ -10,6 +12,11 @@ constexpr std::chrono::seconds kLimit{5};  // it takes 30 ms on an idle machine
 constexpr const char* kRemedy = "install it: `apt-get install qemu-system-x86`";
 
 }  // namespace
+
+Status CheckQemu(const std::string& program) {
+  if (access(program.c_str(), X_OK) == 0) return OkStatus();
+  return WithRemedy(FailedPrecondition("QEMU is not installed: there is no {}", program), kRemedy);
+}
 
 std::string ParseQemuVersion(std::string_view said) {
   constexpr std::string_view kBefore = "QEMU emulator version ";

@@ -23,6 +23,7 @@ class QemuVersion {
   QemuVersion(Loop& loop, std::string program);
   // Calls back from the loop.
   void Ask(Done done);
+  const std::string& program() const { return program_; }
 
  private:
   void OnSaid(const StatusOr<std::string>& said);
@@ -34,6 +35,9 @@ class QemuVersion {
   std::unique_ptr<ShortRun> run_;
   WeakOwner<QemuVersion> weak_{this};
 };
+
+// FailedPrecondition with a remedy: there is no such program. Costs one system call.
+Status CheckQemu(const std::string& program);
 
 // "QEMU emulator version 7.2.22 (Debian …)\n…" → "7.2.22"; empty when it says no such thing. Pure.
 std::string ParseQemuVersion(std::string_view said);

@@ -27,6 +27,14 @@ void Script(const std::string& path, const std::string& line) {
 
 }  // namespace
 
+TEST_CASE("a QEMU that is there passes, a missing one names its package") {
+  REQUIRE_OK(CheckQemu("/bin/sh"));
+  const Status missing = CheckQemu("/nowhere/qemu-system-x86_64");
+  REQUIRE_CODE(missing, kFailedPrecondition);
+  REQUIRE(Message(missing).find("/nowhere/qemu-system-x86_64") != std::string::npos);
+  REQUIRE(Remedy(missing).find("qemu-system-x86") != std::string::npos);
+}
+
 TEST_CASE("the version is what stands after QEMU's own words") {
   REQUIRE(ParseQemuVersion("QEMU emulator version 7.2.22 (Debian 1:7.2)\nCopyright") == "7.2.22");
   REQUIRE(ParseQemuVersion("QEMU emulator version 10.0\n") == "10.0");

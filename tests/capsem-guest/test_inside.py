@@ -14,6 +14,15 @@ def test_the_machine_is_as_it_was_asked_for(capsem):
     capsem.ok("delete", session)
 
 
+def test_an_emulated_guest_takes_its_clock_from_what_the_host_measured(capsem, box):
+    line = capsem.exec(box, "cat", "/proc/cmdline").text.split()
+    if "tsc=reliable" not in line:  # hardware: KVM's own clock
+        return
+    [told] = [word.partition("=")[2] for word in line if word.startswith("tsc_early_khz=")]
+    seen = float(capsem.exec(box, "sh", "-c", "grep -m 1 MHz /proc/cpuinfo").text.split(":")[1])
+    assert seen == pytest.approx(int(told) / 1000, rel=0.01)
+
+
 def test_utilities_that_people_expect(capsem, box):
     for program in ("sh", "bash", "python3", "git", "curl", "ps", "ip", "tar", "gzip", "grep", "sed", "awk"):
         assert capsem.exec(box, "sh", "-c", f"command -v {program}").code == 0, program

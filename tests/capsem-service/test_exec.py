@@ -5,7 +5,6 @@ import threading
 import pytest
 
 from support import rpc
-from support.eventually import eventually
 
 pytestmark = pytest.mark.integration
 
@@ -122,10 +121,13 @@ def test_one_string_is_run_by_the_shell_several_are_an_argv(capsem, box):
 def test_cli_killed_its_command_ends(capsem, box):
     cli = capsem.popen("exec", box, "--", "sh", "-c", "echo up; exec sleep 543")
     assert cli.stdout.readline() == b"up\n"
+    watch = "pid=$(pgrep -f '^sleep 543'); echo $pid; while [ -e /proc/$pid ]; do sleep 0.05; done; echo gone"
+    watcher = capsem.popen("exec", box, "--", "sh", "-c", watch)
+    assert int(watcher.stdout.readline()) > 1
     cli.kill()
     cli.wait()
-    eventually("the command has ended in the guest", 10,
-               lambda: capsem.exec(box, "pgrep", "-f", "sleep 543").code == 1)
+    said, _ = watcher.communicate(timeout=2)
+    assert said == b"gone\n"
 
 
 def test_detached_command_lives_on_without_its_cli(capsem, box):

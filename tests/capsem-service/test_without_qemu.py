@@ -24,7 +24,10 @@ def test_status_says_so_and_names_the_package(bare):
     assert line.split() == ["qemu:", "missing"]
 
 
-def test_run_says_so(bare):
-    code, cause, _ = bare.cli.error("run", "true")
-    assert code == 125
+@pytest.mark.parametrize("words,ours", [(("run", "true"), 125), (("create",), 4)])
+def test_a_machine_is_refused_at_once_and_the_package_named(bare, words, ours):
+    code, cause, remedy = bare.cli.error(*words)
+    assert code == ours
     assert "QEMU is not installed" in cause and QEMU in cause
+    assert f"apt-get install {PACKAGE}" in remedy
+    assert bare.cli.json("list") == []

@@ -2,8 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "exit_code.h"
 #include "output.h"
+#include "wire/exit_code.h"
 
 namespace capsem::cli {
 

@@ -4,12 +4,12 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "exit_code.h"
 #include "interrupts.h"
 #include "machine_options.h"
 #include "message_json.h"
 #include "output.h"
 #include "remote_command.h"
+#include "wire/exit_code.h"
 
 namespace capsem::cli {
 namespace {

@@ -9,8 +9,8 @@
 
 #include "args.h"
 #include "commands.h"
-#include "exit_code.h"
 #include "output.h"
+#include "wire/exit_code.h"
 
 namespace capsem::cli {
 namespace {

@@ -2,8 +2,8 @@
 
 #include <signal.h>
 
-#include "exit_code.h"
 #include "output.h"
+#include "wire/exit_code.h"
 
 namespace capsem::cli {
 namespace {

@@ -34,7 +34,7 @@ def main():
     work = _mount_work_folder(scratch)
     tree = f"{work}/tree"
     with progress.step(f"installing Debian {definition.SUITE}"):
-        _bootstrap(tree, work, order, f"{scratch}/mmdebstrap.log")
+        _bootstrap(tree, work, order, f"{work}/mmdebstrap.log")
     with progress.step("adding the kernel"):
         release = _add_kernel(tree, f"{work}/kernel", output)
     with progress.step("cleaning the tree"):

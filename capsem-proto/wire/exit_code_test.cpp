@@ -1,4 +1,4 @@
-#include "exit_code.h"
+#include "wire/exit_code.h"
 
 #include <catch2/catch.hpp>
 

@@ -1,4 +1,4 @@
-// What the CLI exits with: both tables, in one place.
+// What our programs exit with: both tables, in one place.
 //
 // exec and run give the guest command's own code (128 + signal), 124 when --timeout ended it, 126
 // and 127 as shells do, and 125 for any failure of ours, so that the two are never confused. All
@@ -7,7 +7,7 @@
 
 #include "base/status.h"
 
-namespace capsem::cli {
+namespace capsem {
 
 inline constexpr int kExitOk = 0;
 inline constexpr int kExitUsage = 2;          // InvalidArgument, OutOfRange: can never work
@@ -23,4 +23,4 @@ inline constexpr int kExitInterrupted = 130;  // Ctrl-C before there was a comma
 // Of every verb but exec and run, which exit with kExitOurs for any error.
 int ExitCode(const Status& status);
 
-}  // namespace capsem::cli
+}  // namespace capsem

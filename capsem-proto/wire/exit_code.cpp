@@ -1,6 +1,6 @@
-#include "exit_code.h"
+#include "wire/exit_code.h"
 
-namespace capsem::cli {
+namespace capsem {
 
 int ExitCode(const Status& status) {
   switch (status.code()) {
@@ -20,4 +20,4 @@ int ExitCode(const Status& status) {
   }
 }
 
-}  // namespace capsem::cli
+}  // namespace capsem
