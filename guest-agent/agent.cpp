@@ -39,7 +39,7 @@ wire::Mux::Events Agent::MuxEvents() {
   events.on_readable = [this](wire::ChannelId channel) { OnReadable(channel); };
   events.on_writable = [this](wire::ChannelId channel) { OnWritable(channel); };
   events.on_reset = [this](wire::ChannelId channel) { execs_.OnReset(channel); };
-  events.on_output = [this] { link_.Pump(); };
+  events.on_output = [this] { link_.PumpSoon(); };
   return events;
 }
 

@@ -24,6 +24,7 @@ HostLink::HostLink(Loop& loop, wire::Mux& mux, Dial dial, Events events)
       mux_(mux),
       dial_(std::move(dial)),
       events_(std::move(events)),
+      turn_end_(loop, [this] { Pump(); }),
       redial_(loop),
       redial_delay_(kFirstRedial) {}
 
@@ -85,7 +86,7 @@ Status HostLink::OnHandshakeBytes(std::string_view bytes) {
     mux_.Connected();
   if (agreed.ok()) agreed = mux_.OnBytes(rest);
   if (!agreed.ok()) events_.on_lost_for_good(agreed);
-  Pump();
+  PumpSoon();
   return OkStatus();
 }
 

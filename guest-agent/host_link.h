@@ -8,6 +8,7 @@
 
 #include "base/byte_stream.h"
 #include "base/timer.h"
+#include "base/turn_end.h"
 #include "wire/hello.h"
 #include "wire/mux.h"
 
@@ -29,14 +30,16 @@ class HostLink {
 
   // There may be a device: dials, unless it is connected or on the way.
   void OnDevice();
-  // The multiplexer has something to send.
-  void Pump();
+  // The multiplexer has something to send: it leaves at the end of the loop's turn, all in one, for
+  // each write wakes the host.
+  void PumpSoon() { turn_end_.Ask(); }
 
  private:
   void DialLater(const Status& why);
   void OnConnected();
   void OnBytes(std::string_view bytes);
   Status OnHandshakeBytes(std::string_view bytes);
+  void Pump();
   void OnDrained();
   void OnEnd(const Status& why);
 
@@ -51,6 +54,7 @@ class HostLink {
   std::unique_ptr<ByteStream> stream_;
   bool congested_ = false;  // the stream is over its high-water mark
   std::string out_;         // kept for its memory
+  TurnEnd turn_end_;
   Timer redial_;
   std::chrono::milliseconds redial_delay_;
 };

@@ -20,7 +20,7 @@ struct Guest {
     };
     events.on_writable = [this](wire::ChannelId) { WriteOn(); };
     events.on_reset = [](auto...) {};
-    events.on_output = [this] { link.Pump(); };
+    events.on_output = [this] { link.PumpSoon(); };
     return events;
   }
   void Say(wire::ChannelId channel, std::string bytes) {
