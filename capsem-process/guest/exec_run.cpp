@@ -13,6 +13,7 @@ ExecRun::ExecRun(uint64_t id, wire::ChannelId channel, MuxGetter mux, ExecSink s
     : id_(id), channel_(channel), mux_(std::move(mux)), sink_(std::move(sink)) {}
 
 void ExecRun::Start(const capsem::guest::v1::ExecStart& start) {
+  stdin_open_ = start.stdin_open();
   Send(FrameKind::kExecStart, start.SerializeAsString());
 }
 
@@ -26,7 +27,10 @@ bool ExecRun::WriteStdin(std::string_view bytes) {
   return !stdin_waits_;
 }
 
-void ExecRun::FinishStdin() { Send(FrameKind::kExecStdinEof, {}); }
+void ExecRun::FinishStdin() {
+  // To a command that has no stdin the frame would say nothing, and would wake the guest for it.
+  if (stdin_open_) Send(FrameKind::kExecStdinEof, {});
+}
 
 void ExecRun::Send(FrameKind kind, std::string_view payload) {
   if (ended_) return;

@@ -68,6 +68,7 @@ class ExecRun {
   MuxGetter mux_;
   ExecSink sink_;
   std::string input_;  // frames that the channel's window has not taken yet
+  bool stdin_open_ = false;
   bool sink_full_ = false;
   bool delivering_ = false;
   bool detached_ = false;

@@ -220,13 +220,28 @@ TEST_CASE("one command more than may run at once is refused with the number") {
   REQUIRE(std::string(Message(status)).find("1000") != std::string::npos);
 }
 
+TEST_CASE("the end of a stdin that is not open is not worth a frame") {
+  Line line;
+  line.Connect();
+  Heard heard;
+  const auto run = VALUE_OF(line.session->Exec(Command("true"), heard.Sink()));
+  run->FinishStdin();
+  REQUIRE(line.loop.RunUntil([&] { return !line.guest.opened.empty(); }));
+  line.loop.RunReady();
+  const auto channel = line.guest.opened[0];
+  REQUIRE(line.guest.Take(channel)->first == FrameKind::kExecStart);
+  REQUIRE_FALSE(line.guest.Take(channel));
+}
+
 TEST_CASE("stdin passes in order, and says when there is room again, also over a rebuilt link") {
   const bool rebuild = GENERATE(false, true);
   const TempDir dir;
   Line line;
   line.Connect();
   Heard heard;
-  const auto run = VALUE_OF(line.session->Exec(Command("cat"), heard.Sink()));
+  auto cat = Command("cat");
+  cat.set_stdin_open(true);
+  const auto run = VALUE_OF(line.session->Exec(cat, heard.Sink()));
   REQUIRE(line.loop.RunUntil([&] { return !line.guest.opened.empty(); }));
   const auto channel = line.guest.opened[0];
   bool started = false;
