@@ -66,13 +66,15 @@ class CgroupTree::Group : public ExecGroup {
  public:
   Group(CgroupTree& tree, std::string name, UniqueFd folder)
       : tree_(tree), name_(std::move(name)), folder_(std::move(folder)) {}
-  ~Group() override { Remove(); }
+  ~Group() override {
+    if (!Remove()) tree_.leftover_.push_back(name_);
+  }
 
   int fork_fd() const override { return folder_.get(); }
   void OnStarted(pid_t) override {}
   void Kill() override {
     const Status killed = WriteKernelFile(folder_.get(), "cgroup.kill", "1");
-    if (!killed.ok()) log::Error("cannot kill a command", {{"exec", name_}, {"why", killed}});
+    if (!killed.ok()) log::Error("cannot kill a command", {{"group", name_}, {"why", killed}});
   }
 
   void OnFirstEnded(absl::AnyInvocable<void()> gone) override {
@@ -88,8 +90,7 @@ class CgroupTree::Group : public ExecGroup {
  private:
   // False: somebody lives in it.
   bool Remove() {
-    if (!removed_)
-      removed_ = unlinkat(tree_.execs_.get(), name_.c_str(), AT_REMOVEDIR) == 0 || errno != EBUSY;
+    removed_ = removed_ || tree_.Remove(name_);
     return removed_;
   }
 
@@ -101,10 +102,15 @@ class CgroupTree::Group : public ExecGroup {
   std::unique_ptr<CgroupEvents> events_;
 };
 
-StatusOr<std::unique_ptr<ExecGroup>> CgroupTree::Create(uint64_t exec) {
-  std::string name = fmt::to_string(exec);
+StatusOr<std::unique_ptr<ExecGroup>> CgroupTree::Create() {
+  std::erase_if(leftover_, [this](const std::string& name) { return Remove(name); });
+  std::string name = fmt::to_string(next_name_++);
   UniqueFd folder = TRY(MakeGroup(execs_.get(), name));
   return std::make_unique<Group>(*this, std::move(name), std::move(folder));
+}
+
+bool CgroupTree::Remove(const std::string& name) {
+  return unlinkat(execs_.get(), name.c_str(), AT_REMOVEDIR) == 0 || errno != EBUSY;
 }
 
 void CgroupTree::KillAll() {

@@ -4,6 +4,8 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "base/loop.h"
 #include "base/unique_fd.h"
@@ -29,14 +31,19 @@ class CgroupTree : public ExecGroups {
   // Groups for commands straight below `folder`, with no limits: where somebody else has set them.
   CgroupTree(Loop& loop, UniqueFd folder) : loop_(loop), execs_(std::move(folder)) {}
 
-  StatusOr<std::unique_ptr<ExecGroup>> Create(uint64_t exec) override;
+  StatusOr<std::unique_ptr<ExecGroup>> Create() override;
   void KillAll() override;
   void OnEmpty(absl::AnyInvocable<void()> empty) override;
 
  private:
   class Group;
+  // False: somebody lives in it.
+  bool Remove(const std::string& name);
+
   Loop& loop_;
   UniqueFd execs_;
+  uint64_t next_name_ = 1;
+  std::vector<std::string> leftover_;  // given up while somebody was still ending in it
   std::unique_ptr<CgroupEvents> events_;
 };
 

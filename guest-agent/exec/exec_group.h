@@ -29,7 +29,7 @@ class ExecGroup {
 class ExecGroups {
  public:
   virtual ~ExecGroups() = default;
-  virtual StatusOr<std::unique_ptr<ExecGroup>> Create(uint64_t exec) = 0;
+  virtual StatusOr<std::unique_ptr<ExecGroup>> Create() = 0;
   // Every command of the machine and whatever it left behind.
   virtual void KillAll() = 0;
   // Comes once, from the loop, when no process of any command is left.

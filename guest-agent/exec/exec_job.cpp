@@ -15,37 +15,53 @@ using wire::FrameKind;
 namespace {
 
 constexpr int kTimedOut = 124;  // as timeout(1)
+// Most commands have said something or ended by then, and either says that the program has run: the
+// failure pipe, whose end would wake the loop in the middle of a small command, is left alone
+// until then.
+constexpr std::chrono::milliseconds kQuickEnd{5};
 
 }  // namespace
 
-ExecJob::ExecJob(ExecServices& services, ExecChannel& channel, ExecSpec spec,
+ExecJob::ExecJob(ExecServices& services, SpareProcess& spare, ExecChannel& channel, ExecSpec spec,
                  absl::AnyInvocable<void()> on_change)
     : services_(services),
+      spare_(spare),
       channel_(channel),
       spec_(std::move(spec)),
       on_change_(std::move(on_change)),
-      timeout_(services.loop) {}
+      timeout_(services.loop),
+      look_(services.loop) {}
 
 void ExecJob::Start() {
-  auto group = services_.groups.Create(spec_.id);
-  if (!group.ok()) return Refuse(group.status());
-  group_ = *std::move(group);
-  auto process = StartExecProcess(spec_, services_.environment, group_->fork_fd());
-  if (!process.ok()) return Refuse(process.status());
-  process_ = *std::move(process);
+  auto begun = spare_.Run(spec_);
+  if (!begun.ok()) return Refuse(begun.status());
+  group_ = std::move(begun->group);
+  process_ = std::move(begun->process);
   outputs_[0] = {std::move(process_.stdout_pipe), FrameKind::kExecStdout, {}, nullptr};
   outputs_[1] = {std::move(process_.stderr_pipe), FrameKind::kExecStderr, {}, nullptr};
-  group_->OnStarted(process_.pid);
   services_.reaper.Watch(process_.pid, [self = weak_.Get()](int wait_status) {
     if (self) self->OnProcessEnd(wait_status);
   });
-  failure_watch_ = std::make_unique<FdWatch>(services_.loop, process_.failure_pipe.get(),
-                                             [this](int) { OnFailurePipe(); });
-  failure_watch_->Want(FdWatch::kReadable);
+  for (Output& output : outputs_) {
+    output.watch = std::make_unique<FdWatch>(services_.loop, output.pipe.get(),
+                                             [this, &output](int) { OnOutput(output); });
+    output.watch->Want(FdWatch::kReadable);
+  }
+  if (spec_.stdin_open)
+    WatchFailurePipe();
+  else
+    look_.Start(kQuickEnd, [this] { WatchFailurePipe(); });
   if (spec_.timeout.count() > 0) timeout_.Start(spec_.timeout, [this] { OnTimeout(); });
 }
 
+void ExecJob::WatchFailurePipe() {
+  failure_watch_ = std::make_unique<FdWatch>(services_.loop, process_.failure_pipe.get(),
+                                             [this](int) { OnFailurePipe(); });
+  failure_watch_->Want(FdWatch::kReadable);
+}
+
 void ExecJob::OnFailurePipe() {
+  look_.Cancel();
   failure_ = ReadExecFailure(process_.failure_pipe.get(), spec_);
   failure_watch_.reset();
   process_.failure_pipe.Reset();
@@ -56,10 +72,6 @@ void ExecJob::OnRunning() {
   capsem::guest::v1::ExecStarted started;
   started.set_pid(static_cast<uint32_t>(process_.pid));
   channel_.Send(FrameKind::kExecStarted, started.SerializeAsString());
-  for (Output& output : outputs_) {
-    output.watch = std::make_unique<FdWatch>(services_.loop, output.pipe.get(),
-                                             [this, &output](int) { ReadOutput(output); });
-  }
   if (process_.stdin_pipe.valid()) {
     stdin_watch_ = std::make_unique<FdWatch>(services_.loop, process_.stdin_pipe.get(),
                                              [this](int) { channel_.ReadOn(); });
@@ -90,6 +102,12 @@ void ExecJob::GoOn() {
   for (Output& output : outputs_) {
     if (output.watch) output.watch->Want(channel_.blocked() ? 0 : FdWatch::kReadable);
   }
+}
+
+// Only a program that runs writes, and only its end closes both pipes: the failure pipe has ended.
+void ExecJob::OnOutput(Output& output) {
+  if (process_.failure_pipe.valid()) OnFailurePipe();
+  if (output.pipe.valid()) ReadOutput(output);
 }
 
 void ExecJob::ReadOutput(Output& output) {
@@ -128,7 +146,7 @@ void ExecJob::CloseStdin() {
 }
 
 void ExecJob::OnProcessEnd(int wait_status) {
-  if (failure_watch_) OnFailurePipe();
+  if (process_.failure_pipe.valid()) OnFailurePipe();
   timeout_.Cancel();
   wait_status_ = wait_status;
   ended_at_ = Clock::Now();
@@ -147,6 +165,7 @@ void ExecJob::OnProcessEnd(int wait_status) {
   services_.loop.Post([self = weak_.Get()] {
     if (self) self->AwaitSurvivors();
   });
+  spare_.MakeSoon();
 }
 
 void ExecJob::AwaitSurvivors() {

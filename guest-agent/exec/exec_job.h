@@ -18,28 +18,18 @@
 #include "base/timer.h"
 #include "base/weak.h"
 #include "exec/exec_channel.h"
-#include "exec/exec_group.h"
-#include "exec/exec_process.h"
-#include "process/reaper.h"
+#include "exec/spare_process.h"
 
 namespace capsem::agent {
 
 // The exit code of a command that was never tried, for a reason of ours (as docker).
 inline constexpr int kNotTried = 125;
 
-// What all jobs share; it outlives them.
-struct ExecServices {
-  Loop& loop;
-  Reaper& reaper;
-  ExecGroups& groups;
-  ExecEnvironment environment;
-};
-
 class ExecJob {
  public:
   // `on_change` comes when the job stops running, has said its exit, or is gone; it may not destroy
   // the job.
-  ExecJob(ExecServices& services, ExecChannel& channel, ExecSpec spec,
+  ExecJob(ExecServices& services, SpareProcess& spare, ExecChannel& channel, ExecSpec spec,
           absl::AnyInvocable<void()> on_change);
   ExecJob(const ExecJob&) = delete;
   ExecJob& operator=(const ExecJob&) = delete;
@@ -63,7 +53,9 @@ class ExecJob {
     std::unique_ptr<FdWatch> watch;
   };
 
+  void WatchFailurePipe();
   void OnFailurePipe();
+  void OnOutput(Output& output);
   void OnRunning();
   void OnTimeout();
   void OnProcessEnd(int wait_status);
@@ -79,6 +71,7 @@ class ExecJob {
   void Refuse(const Status& why);
 
   ExecServices& services_;
+  SpareProcess& spare_;
   ExecChannel& channel_;
   const ExecSpec spec_;
   absl::AnyInvocable<void()> on_change_;
@@ -92,6 +85,7 @@ class ExecJob {
   bool exit_sent_ = false;
   bool gone_ = false;
   Timer timeout_;
+  Timer look_;  // at the failure pipe
   std::array<Output, 2> outputs_;
   std::unique_ptr<FdWatch> failure_watch_, stdin_watch_;  // after the pipes: destroyed first
   WeakOwner<ExecJob> weak_{this};

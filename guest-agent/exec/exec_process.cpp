@@ -2,9 +2,12 @@
 #include "exec/exec_process.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/sched.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -40,36 +43,51 @@ pid_t ForkInto(int group_fd) {
   return static_cast<pid_t>(syscall(SYS_clone3, &args, sizeof args));
 }
 
-std::vector<char*> Pointers(const std::vector<std::string>& strings) {
-  std::vector<char*> pointers;
-  for (const std::string& text : strings) pointers.push_back(const_cast<char*>(text.c_str()));
-  pointers.push_back(nullptr);
-  return pointers;
-}
-
-std::vector<std::string> Candidates(const ExecSpec& spec) {
-  const std::string& program = spec.argv.front();
-  if (program.find('/') != std::string::npos) return {program};
-  std::vector<std::string> candidates;
-  for (size_t start = 0; start <= spec.path.size();) {
-    const size_t end = std::min(spec.path.find(':', start), spec.path.size());
-    const std::string folder = spec.path.substr(start, end - start);
-    candidates.push_back((folder.empty() ? "." : folder) + "/" + program);
-    start = end + 1;
-  }
-  return candidates;
-}
-
-// Everything the child needs, made before the fork: the child only makes system calls.
-struct Prepared {
-  std::vector<char*> argv;
-  std::vector<char*> envp;
-  const char* cwd;
-  std::vector<std::string> candidates;  // of the program, in order
-  std::array<int, 4> fds;               // become 0, 1, 2 and the failure pipe, 3
-  int proc_fd;
+// What the process is told to run, on the request pipe: this, and then so many strings, each with
+// its NUL: the folder, the PATH, argv, env.
+struct Request {
+  size_t bytes;  // of all strings
+  uint32_t arguments, variables;
+  uint32_t stdin_open;
 };
-constexpr int kFailureFd = 3;
+// A request and the pointers to its strings. The largest (wire::kMaxExecStart) is one of a million
+// empty arguments, with 8 bytes for each.
+constexpr size_t kRequestMemory = size_t{16} << 20;
+constexpr size_t kMaxRequest = size_t{4} << 20;
+// A pipe holds so much from the start; more is asked for.
+constexpr size_t kPipeBytes = 64 * 1024;
+
+// Numbers of the child's descriptors above stderr; closed by the exec.
+constexpr int kFailureFd = 3, kRequestFd = 4, kNullFd = 5;
+using ChildFds = std::array<int, 6>;
+
+void AppendString(std::string& out, const std::string& text) {
+  out.append(text.c_str(), text.size() + 1);
+}
+
+std::string Encode(const ExecSpec& spec) {
+  Request request{};
+  std::string out(sizeof request, '\0');
+  AppendString(out, spec.cwd);
+  AppendString(out, spec.path);
+  for (const std::string& text : spec.argv) AppendString(out, text);
+  for (const std::string& text : spec.env) AppendString(out, text);
+  request.bytes = out.size() - sizeof request;
+  request.arguments = static_cast<uint32_t>(spec.argv.size());
+  request.variables = static_cast<uint32_t>(spec.env.size());
+  request.stdin_open = spec.stdin_open ? 1 : 0;
+  memcpy(out.data(), &request, sizeof request);
+  return out;
+}
+
+// In the child, whose only memory this is: the agent's heap is a copy that it leaves alone.
+struct Prepared {
+  char** argv;
+  char** envp;
+  const char* cwd;
+  const char* path;
+  bool stdin_open;
+};
 
 // In the child: the descriptors become 0, 1, 2, …, and there are no others. Sources that lie in the
 // way are moved first.
@@ -80,7 +98,8 @@ bool PlaceDescriptors(std::array<int, kCount> fds) {
     if (fd < 0) return false;
   }
   for (size_t target = 0; target < kCount; ++target) {
-    if (dup2(fds[target], static_cast<int>(target)) < 0) return false;
+    const int flags = target > STDERR_FILENO ? O_CLOEXEC : 0;
+    if (dup3(fds[target], static_cast<int>(target), flags) < 0) return false;
   }
   // Closed now and not only at the exec: the exec may hang on a user's file system, and until then
   // no other command's pipe may seem to be in use.
@@ -95,6 +114,8 @@ void BecomeOrdinary(int proc_fd) {
     close(file);
     prctl(PR_SET_IO_FLUSHER, 0, 0, 0, 0);
     setrlimit(RLIMIT_NOFILE, &kDescriptors);
+    const sched_param no_priority{};
+    sched_setscheduler(0, SCHED_OTHER, &no_priority);
   }
   signal(SIGPIPE, SIG_DFL);
   sigset_t none;
@@ -103,38 +124,88 @@ void BecomeOrdinary(int proc_fd) {
   umask(022);
 }
 
-// Tries one candidate after the other, as a shell does: a file that may not be executed is
-// remembered while the search goes on.
-Failure Execute(const Prepared& prepared) {
-  Failure failure{Step::kProgram, ENOENT};
-  for (const std::string& candidate : prepared.candidates) {
-    execve(candidate.c_str(), prepared.argv.data(), prepared.envp.data());
-    if (errno == EACCES) failure.error = EACCES;
-    const bool search_on = errno == EACCES || errno == ENOTDIR;
-    if (search_on && prepared.candidates.size() > 1) continue;
-    if (errno != ENOENT) return {Step::kProgram, errno};
-    // It is there: then it is what it names as its interpreter that is not.
-    if (access(candidate.c_str(), F_OK) == 0) return {Step::kInterpreter, ENOENT};
+// Reads the whole request; false: there will be none. The pipe holds all of it at once.
+bool ReadRequest(char* memory, Prepared& prepared) {
+  size_t have = 0;
+  Request request{};
+  while (have < sizeof request || have < sizeof request + request.bytes) {
+    const ssize_t count = read(kRequestFd, memory + have, kMaxRequest - have);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return false;
+    have += static_cast<size_t>(count);
+    if (have >= sizeof request) memcpy(&request, memory, sizeof request);
   }
-  return failure;
+  char* text = memory + sizeof request;
+  auto** next = reinterpret_cast<char**>(memory + (have + 15) / 16 * 16);
+  const auto take = [&](uint32_t strings) {
+    char** const first = next;
+    for (; strings > 0; --strings, text += strlen(text) + 1) *next++ = text;
+    *next++ = nullptr;
+    return first;
+  };
+  prepared.cwd = *take(1);
+  prepared.path = *take(1);
+  prepared.argv = take(request.arguments);
+  prepared.envp = take(request.variables);
+  prepared.stdin_open = request.stdin_open != 0;
+  return true;
 }
 
-[[noreturn]] void BecomeCommand(const Prepared& prepared) {
-  setsid();
-  BecomeOrdinary(prepared.proc_fd);
-  Failure failure{Step::kPrepare, 0};
-  int pipe = prepared.fds[kFailureFd];
-  if (PlaceDescriptors(prepared.fds) && fcntl(kFailureFd, F_SETFD, FD_CLOEXEC) == 0) {
-    pipe = kFailureFd;
-    failure.step = Step::kFolder;
-    if (chdir(prepared.cwd) == 0) {
-      failure = Execute(prepared);
-      errno = failure.error;
+// Tries one candidate; nullopt: there is no such file.
+std::optional<Failure> ExecuteFile(const char* file, const Prepared& prepared) {
+  execve(file, prepared.argv, prepared.envp);
+  if (errno != ENOENT) return Failure{Step::kProgram, errno};
+  // It is there: then it is what it names as its interpreter that is not.
+  if (access(file, F_OK) == 0) return Failure{Step::kInterpreter, ENOENT};
+  return std::nullopt;
+}
+
+// Goes through the PATH, as a shell does: a file that may not be executed is remembered while the
+// search goes on.
+Failure Execute(const Prepared& prepared) {
+  const char* program = prepared.argv[0];
+  Failure failure{Step::kProgram, ENOENT};
+  if (strchr(program, '/') != nullptr) return ExecuteFile(program, prepared).value_or(failure);
+  const size_t length = strlen(program);
+  char file[PATH_MAX];
+  for (const char* folder = prepared.path;; ++folder) {
+    const char* end = strchrnul(folder, ':');
+    const auto prefix = static_cast<size_t>(end - folder);
+    if (prefix + length + 3 <= sizeof file) {
+      memcpy(file, prefix == 0 ? "." : folder, std::max(prefix, size_t{1}));
+      char* slash = file + std::max(prefix, size_t{1});
+      *slash = '/';
+      memcpy(slash + 1, program, length + 1);
+      const std::optional<Failure> tried = ExecuteFile(file, prepared);
+      const bool search_on = !tried || tried->error == EACCES || tried->error == ENOTDIR;
+      if (tried && (!search_on || tried->step == Step::kInterpreter)) return *tried;
+      if (tried && tried->error == EACCES) failure.error = EACCES;
     }
+    if (*end == '\0') return failure;
+    folder = end;
   }
-  failure.error = errno;
+}
+
+[[noreturn]] void GiveUp(int pipe, Failure failure) {
   [[maybe_unused]] const ssize_t told = write(pipe, &failure, sizeof failure);
   _exit(127);
+}
+
+[[noreturn]] void BecomeCommand(const ChildFds& fds, int proc_fd) {
+  setsid();
+  prctl(PR_SET_NAME, "capsem-ready");
+  BecomeOrdinary(proc_fd);
+  if (!PlaceDescriptors(fds)) GiveUp(fds[kFailureFd], {Step::kPrepare, errno});
+  void* memory = mmap(nullptr, kRequestMemory, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED) GiveUp(kFailureFd, {Step::kPrepare, errno});
+  memset(memory, 0, 4096);  // a small request meets no page fault
+  Prepared prepared{};
+  if (!ReadRequest(static_cast<char*>(memory), prepared)) _exit(0);
+  if (!prepared.stdin_open && dup2(kNullFd, STDIN_FILENO) < 0)
+    GiveUp(kFailureFd, {Step::kPrepare, errno});
+  if (chdir(prepared.cwd) != 0) GiveUp(kFailureFd, {Step::kFolder, errno});
+  GiveUp(kFailureFd, Execute(prepared));
 }
 
 struct Pipe {
@@ -169,35 +240,45 @@ UniqueFd NonBlocking(UniqueFd fd) {
 
 }  // namespace
 
-StatusOr<ExecProcess> StartExecProcess(const ExecSpec& spec, const ExecEnvironment& environment,
-                                       int group_fd) {
+StatusOr<ExecProcess> MakeExecProcess(const ExecEnvironment& environment, int group_fd) {
+  Pipe in = TRY(MakePipe());
   Pipe out = TRY(MakePipe());
   Pipe err = TRY(MakePipe());
   Pipe failure = TRY(MakePipe());
-  Pipe in;
-  if (spec.stdin_open) in = TRY(MakePipe());
-
-  const int input = spec.stdin_open ? in.read_end.get() : environment.null_fd;
-  const Prepared prepared{
-      Pointers(spec.argv),
-      Pointers(spec.env),
-      spec.cwd.c_str(),
-      Candidates(spec),
-      {input, out.write_end.get(), err.write_end.get(), failure.write_end.get()},
-      environment.proc_fd};
+  Pipe request = TRY(MakePipe());
+  const ChildFds fds{in.read_end.get(),       out.write_end.get(),    err.write_end.get(),
+                     failure.write_end.get(), request.read_end.get(), environment.null_fd};
   const pid_t pid = ForkInto(group_fd);
   if (pid < 0 && errno == EAGAIN)
     return ResourceExhausted("the machine runs as many processes as it may");
   if (pid < 0) return FromErrno("fork");
-  if (pid == 0) BecomeCommand(prepared);
+  if (pid == 0) BecomeCommand(fds, environment.proc_fd);
 
   ExecProcess process;
   process.pid = pid;
-  if (spec.stdin_open) process.stdin_pipe = NonBlocking(std::move(in.write_end));
+  process.request_pipe = NonBlocking(std::move(request.write_end));
+  process.stdin_pipe = NonBlocking(std::move(in.write_end));
   process.stdout_pipe = NonBlocking(std::move(out.read_end));
   process.stderr_pipe = NonBlocking(std::move(err.read_end));
   process.failure_pipe = NonBlocking(std::move(failure.read_end));
   return process;
+}
+
+Status RunInProcess(ExecProcess& process, const ExecSpec& spec) {
+  const std::string request = Encode(spec);
+  const size_t pointers = (spec.argv.size() + spec.env.size() + 8) * sizeof(char*);
+  if (request.size() > kMaxRequest || request.size() + pointers > kRequestMemory)
+    return ResourceExhausted("the request is too large");
+  // One write that never waits, and so never for a process that was stopped.
+  if (request.size() > kPipeBytes &&
+      fcntl(process.request_pipe.get(), F_SETPIPE_SZ, static_cast<int>(request.size())) < 0)
+    return FromErrno("make room for a request of {} bytes", request.size());
+  const ssize_t count = write(process.request_pipe.get(), request.data(), request.size());
+  if (count < 0) return FromErrno("hand a request over");
+  if (static_cast<size_t>(count) < request.size()) return Internal("a request went half over");
+  process.request_pipe.Reset();
+  if (!spec.stdin_open) process.stdin_pipe.Reset();
+  return OkStatus();
 }
 
 std::optional<ExecFailure> ReadExecFailure(int failure_pipe, const ExecSpec& spec) {

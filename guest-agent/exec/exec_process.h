@@ -21,17 +21,22 @@ struct ExecEnvironment {
   int proc_fd = -1;  // /proc, to take back the agent's own protection; -1: it has none
 };
 
+// The process is made first and told later what to run: making it (the fork, taking the agent's own
+// protection back, five pipes) takes longer than a small command, so one is made ahead
+// (spare_process.h).
 struct ExecProcess {
   pid_t pid = -1;
-  UniqueFd stdin_pipe;  // invalid unless the spec wants it open; non-blocking like the others
+  UniqueFd request_pipe;  // until it has been told; the process ends when it is closed before
+  UniqueFd stdin_pipe;    // invalid unless the spec wants it open; non-blocking like the others
   UniqueFd stdout_pipe;
   UniqueFd stderr_pipe;
   UniqueFd failure_pipe;  // ends when the program runs; says why when it cannot
 };
 
 // `group_fd`: the cgroup that the child is born into; -1 = the agent's own.
-StatusOr<ExecProcess> StartExecProcess(const ExecSpec& spec, const ExecEnvironment& environment,
-                                       int group_fd);
+StatusOr<ExecProcess> MakeExecProcess(const ExecEnvironment& environment, int group_fd);
+// Once. An error: it will run nothing, and is to be dropped.
+Status RunInProcess(ExecProcess& process, const ExecSpec& spec);
 
 // Why the program does not run: the exit code (126: it cannot be executed; 127: it was not found)
 // and a sentence.

@@ -13,7 +13,8 @@ constexpr size_t kMaxEarlySignals = wire::kMaxExecs;
 
 }  // namespace
 
-ExecTable::ExecTable(wire::Mux& mux, ExecServices services) : mux_(mux), services_(services) {}
+ExecTable::ExecTable(wire::Mux& mux, ExecServices services)
+    : mux_(mux), services_(services), spare_(services_) {}
 
 void ExecTable::OnOpen(wire::ChannelId channel) {
   entries_[channel].channel = std::make_unique<ExecChannel>(
@@ -63,7 +64,7 @@ void ExecTable::Start(wire::ChannelId channel, const capsem::guest::v1::ExecStar
   if (!spec.ok()) return line.Refuse(kCannotExecute, Message(spec.status()));
 
   auto& job = found->second.job;
-  job = std::make_unique<ExecJob>(services_, line, *std::move(spec),
+  job = std::make_unique<ExecJob>(services_, spare_, line, *std::move(spec),
                                   [this, channel] { SettleLater(channel); });
   job->Start();
   const auto [first, last] = early_signals_.equal_range(start.exec());
@@ -74,11 +75,13 @@ void ExecTable::Start(wire::ChannelId channel, const capsem::guest::v1::ExecStar
 void ExecTable::Enable(Environment session) {
   session_ = std::move(session);
   state_ = State::kEnabled;
+  spare_.MakeWhenQuiet();
   StartWaiting();
 }
 
 void ExecTable::Disable() {
   state_ = State::kDisabled;
+  spare_.Stop();
   StartWaiting();
 }
 

@@ -50,6 +50,7 @@ class ExecTable {
 
   wire::Mux& mux_;
   ExecServices services_;
+  SpareProcess spare_;
   Environment session_;
   enum class State { kWaiting, kEnabled, kDisabled } state_ = State::kWaiting;
   std::deque<std::pair<wire::ChannelId, capsem::guest::v1::ExecStart>> waiting_;

@@ -33,7 +33,7 @@ class ProcessGroups::Group : public ExecGroup {
   pid_t first_ = -1;
 };
 
-StatusOr<std::unique_ptr<ExecGroup>> ProcessGroups::Create(uint64_t) {
+StatusOr<std::unique_ptr<ExecGroup>> ProcessGroups::Create() {
   return std::make_unique<Group>(*this);
 }
 

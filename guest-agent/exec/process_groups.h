@@ -13,7 +13,7 @@ class ProcessGroups : public ExecGroups {
  public:
   explicit ProcessGroups(Loop& loop) : loop_(loop) {}
 
-  StatusOr<std::unique_ptr<ExecGroup>> Create(uint64_t exec) override;
+  StatusOr<std::unique_ptr<ExecGroup>> Create() override;
   void KillAll() override;
   void OnEmpty(absl::AnyInvocable<void()> empty) override;
 

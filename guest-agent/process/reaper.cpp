@@ -24,7 +24,9 @@ StatusOr<std::unique_ptr<Reaper>> Reaper::Create(Loop& loop) {
 }
 
 Reaper::Reaper(Loop& loop, UniqueFd signals)
-    : signals_(std::move(signals)), watch_(loop, signals_.get(), [this](int) { OnSignal(); }) {
+    : loop_(loop),
+      signals_(std::move(signals)),
+      watch_(loop, signals_.get(), [this](int) { OnSignal(); }) {
   watch_.Want(FdWatch::kReadable);
 }
 
@@ -34,19 +36,23 @@ void Reaper::Watch(pid_t pid, OnExit on_exit) {
 }
 
 void Reaper::OnSignal() {
+  // The signal is taken first: who ends after the look that finds nobody raises it anew.
+  signalfd_siginfo taken;
+  [[maybe_unused]] const ssize_t count = read(signals_.get(), &taken, sizeof taken);
+  Collect();
+}
+
+void Reaper::Collect() {
   for (int reaped = 0; reaped < kReapedPerTurn; ++reaped) {
     int wait_status = 0;
     const pid_t pid = waitpid(-1, &wait_status, WNOHANG);
-    if (pid <= 0) {
-      // The signal is taken only when nobody is left, and then one more look is needed, for those
-      // that ended between the two calls; later ones raise it anew.
-      signalfd_siginfo taken;
-      if (read(signals_.get(), &taken, sizeof taken) < 0) return;
-      continue;
-    }
+    if (pid <= 0) return;
     auto found = watched_.extract(pid);
     if (found) found.mapped()(wait_status);
   }
+  loop_.Post([self = weak_.Get()] {
+    if (self) self->Collect();
+  });
 }
 
 }  // namespace capsem::agent

@@ -11,6 +11,7 @@
 #include "base/fd_watch.h"
 #include "base/status.h"
 #include "base/unique_fd.h"
+#include "base/weak.h"
 
 namespace capsem::agent {
 
@@ -26,14 +27,19 @@ class Reaper {
   // To be called before control returns to the loop after the fork. `on_exit` comes once, from the
   // loop.
   void Watch(pid_t pid, OnExit on_exit);
+  // It may be watched anew. False: it is not watched, or has ended.
+  bool Forget(pid_t pid) { return watched_.erase(pid) > 0; }
 
  private:
   Reaper(Loop& loop, UniqueFd signals);
   void OnSignal();
+  void Collect();
 
+  Loop& loop_;
   UniqueFd signals_;
   std::map<pid_t, OnExit> watched_;
   FdWatch watch_;
+  WeakOwner<Reaper> weak_{this};
 };
 
 }  // namespace capsem::agent

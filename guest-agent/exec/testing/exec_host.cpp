@@ -66,8 +66,11 @@ ExecHost::ExecHost(Groups groups)
 }
 
 ExecHost::~ExecHost() {
+  table_->Disable();
   groups_->KillAll();
-  loop.RunUntil([&] { return table_->running() == 0; });
+  bool empty = false;
+  groups_->OnEmpty([&] { empty = true; });
+  loop.RunUntil([&] { return table_->running() == 0 && empty; });
 }
 
 capsem::guest::v1::ExecStart ExecHost::Command(std::initializer_list<std::string> argv) {
