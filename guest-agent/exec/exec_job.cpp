@@ -165,7 +165,6 @@ void ExecJob::OnProcessEnd(int wait_status) {
   services_.loop.Post([self = weak_.Get()] {
     if (self) self->AwaitSurvivors();
   });
-  spare_.MakeSoon();
 }
 
 void ExecJob::AwaitSurvivors() {

@@ -22,6 +22,8 @@ void ExecTable::OnOpen(wire::ChannelId channel) {
 }
 
 void ExecTable::OnReadable(wire::ChannelId channel) {
+  // The host ends its half when it has heard the exit: what comes now keeps nobody waiting.
+  if (mux_.Finished(channel)) spare_.MakeSoon();
   const auto found = entries_.find(channel);
   if (found == entries_.end()) return Discard(channel);
   found->second.channel->OnReadable();

@@ -24,7 +24,7 @@ class SpareProcess {
   ~SpareProcess() { Stop(); }
 
   // Runs the command in the spare, or in one made now. The reaper is the caller's to tell. A new
-  // spare comes when the command has ended (MakeSoon), or beside it when it takes its time.
+  // spare comes when the host has heard its end (MakeSoon), or beside it when it takes its time.
   StatusOr<Begun> Run(const ExecSpec& spec);
   // After what the loop has to do now. Only after Run or MakeWhenQuiet, and not after Stop.
   void MakeSoon();
