@@ -14,7 +14,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     decoder.Append(rest.substr(0, length));
     rest.remove_prefix(length);
     auto message = decoder.Next();
-    while (message.ok() && message->has_value()) message = decoder.Next();
+    while (message.ok() && message->has_value()) {
+      if (const auto* event = std::get_if<capsem::process::QmpEvent>(&**message)) event->Get("a.b");
+      message = decoder.Next();
+    }
     if (!message.ok()) return 0;
   }
   return 0;

@@ -10,7 +10,7 @@ import pathlib
 import struct
 import sys
 
-START, END = 0x1000, 0x1c00  # the guest's memory that is one piece; it is two regions, cut at 0x1800
+START, CUT, END = 0x1000, 0x1800, 0x1c00  # the guest's memory that is one piece, and where its two regions meet
 ALONE, ALONE_END = 0xf000, 0xf400
 TO_GUEST, FROM_GUEST = 0x1000, 0x1100
 SIZE = 8
@@ -125,6 +125,10 @@ def talk():
     yield "credit_asked", Input().dial().packet(ASK_CREDIT).kick()
     yield "credit_is_small", (Input().dial(credit=10).step(HOST_WRITES, 0, 40)
                               .packet(CREDIT, credit=10, forwarded=5).kick())
+    yield "data_to_the_end", Input().dial().data((ALONE_END - 64, 64, 0)).kick().step(HOST_READS)
+    yield "data_over_the_cut", Input().dial().data((CUT - 32, 64, 0)).kick().step(HOST_READS)
+    yield "data_to_the_cut", Input().dial().data((CUT - 32, 32, 0)).kick().step(HOST_READS)
+    yield "header_to_the_end", Input().receive().packet(REQUEST, place=ALONE_END - 44).kick()
     yield "pause", Input().dial().step(PAUSE).step(HOST_WRITES, 0, 7)
     yield "new_driver", Input().dial().step(NEW_DRIVER)
     yield "no_buffers", Input().packet(REQUEST).kick().step(HOST_WRITES, 0, 9).receive().step(KICK_TO)

@@ -31,6 +31,8 @@ TEST_CASE("random traffic, cut anywhere: every byte once and in order, every end
   }
   REQUIRE(cuts > rounds);
   REQUIRE(bytes > rounds * 100'000);
+  if (std::getenv("CAPSEM_PROPERTY_ROUNDS") != nullptr)
+    WARN(rounds << " rounds, " << cuts << " cuts, " << bytes << " bytes: each once and in order");
 }
 
 // A host and a guest in the middle of things: channel 1 with 10 bytes from each side, of which the

@@ -1,6 +1,7 @@
 """tools/dev/run_suites.py: what tools/test prints at the end is what happened."""
 import json
 
+import proofs
 import pytest
 import run_suites
 
@@ -44,6 +45,33 @@ def test_pytests_report_is_counted(tmp_path, xml, counts):
     if xml is not None:
         report.write_text(xml)
     assert run_suites.junit_counts(report) == counts
+
+
+@pytest.mark.parametrize("output,counts", [
+    ("a: found\n8 passed, 0 failed\n", (8, 0)),
+    ("FAILED a\n7 passed, 1 failed\n", (7, 1)),
+    ("8 passed, 0 failed\nand then it crashed\n", None),
+    ("", None),
+])
+def test_the_last_line_of_our_own_tools_is_counted(output, counts):
+    assert proofs.told_counts(output) == counts
+
+
+def test_a_long_form_leaves_what_it_said_and_how_it_went(monkeypatch, capsys, tmp_path):
+    def long_form(proof):
+        code, said = proof.run("sh", "-c", "echo $GREETING; exit 3", GREETING="figures")
+        assert (code, said) == (3, "figures\n")
+        return 4, 1
+
+    monkeypatch.setattr(run_suites, "LONG", {"tale": long_form})
+    monkeypatch.setattr(proofs, "PROOFS", tmp_path)
+    monkeypatch.setattr("sys.argv", ["tools/test", "--long", "tale", "--size", "7"])
+    assert run_suites.main() == 1
+    assert capsys.readouterr().out.splitlines()[-1] == "4 passed, 1 failed"
+    text = (tmp_path / "tale.md").read_text()
+    for part in ("# tale\n", "- command: `./tools/test --long tale --size 7`\n", "- commit: ", "- seed: ", "- duration: ",
+                 "- result: 4 passed, 1 failed\n", "```\nfigures\n```\n"):
+        assert part in text, text
 
 
 def test_a_bad_exit_without_a_failed_test_is_a_failure():

@@ -13,10 +13,14 @@ import tempfile
 import traceback
 import xml.etree.ElementTree
 
+import proofs
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"
 REPORTS = BUILD / "reports"
 PYTHON = "/usr/bin/python3"
+
+BLACK_BOX = [PYTHON, "-m", "pytest", "-n", "4", "--dist=loadfile", "-p", "no:cacheprovider"]
 
 # Seconds. The whole of tools/test stays under 20 minutes on 2 cores; these only end what hangs.
 CHECK_LIMIT = 300
@@ -24,7 +28,8 @@ UNIT_LIMIT = 600
 IMAGE_LIMIT = 900
 BLACK_BOX_LIMIT = 1200
 SMOKE_LIMIT = 300
-LONG_LIMIT = 4 * 3600
+# Compiling with clang, the first time, is most of it.
+FUZZ_LIMIT = 900
 
 
 def bounded(limit, *command, env=None):
@@ -122,27 +127,64 @@ def build_image():
     return code == 0
 
 
+def run_fuzz(_options):
+    """Each corpus, what it covers, and the planted bugs: fuzzing for its own sake is a long form."""
+    sys.stdout.flush()
+    done = subprocess.run([ROOT / "tools/dev/bounded", str(FUZZ_LIMIT), ROOT / "tools/dev/fuzz", "--planted"], cwd=ROOT,
+                          text=True, stdout=subprocess.PIPE)
+    print(done.stdout, end="")
+    return counted(done.returncode, *(proofs.told_counts(done.stdout) or (0, 1)))
+
+
 def run_black_box(options):
     if not build_image():
         return 0, 1
     report = REPORTS / "black-box.xml"
     report.unlink(missing_ok=True)
-    selected, limit = [], BLACK_BOX_LIMIT
-    if options.smoke:
-        selected, limit = ["-m", "smoke"], SMOKE_LIMIT
-    if options.long:
-        selected, limit = ["-m", f"long and {options.long}"], LONG_LIMIT
-    code = bounded(limit, PYTHON, "-m", "pytest", "-n", "4", "--dist=loadfile", "-p", "no:cacheprovider",
-                   f"--junitxml={report}", *selected, "tests")
+    selected, limit = (["-m", "smoke"], SMOKE_LIMIT) if options.smoke else ([], BLACK_BOX_LIMIT)
+    code = bounded(limit, *BLACK_BOX, f"--junitxml={report}", *selected, "tests")
     return counted(code, *junit_counts(report))
 
 
-SUITES = {"check": run_check, "unit": run_unit, "black-box": run_black_box}
+SUITES = {"check": run_check, "unit": run_unit, "fuzz": run_fuzz, "black-box": run_black_box}
+
+
+# ---- the long forms; each may take hours
+
+def long_fuzz(proof):
+    """Every target for --size seconds, after its short form."""
+    code, said = proof.run(ROOT / "tools/dev/fuzz", "--planted", "--long", str(proof.size or 120), "--seed", str(proof.seed))
+    return counted(code, *(proofs.told_counts(said) or (0, 1)))
+
+
+def long_model(proof):
+    """The multiplexer's property test, --size rounds of it."""
+    code, said = proof.run(BUILD / "capsem-proto/wire/wire_test", "random traffic*", CAPSEM_PROPERTY_SEED=str(proof.seed),
+                           CAPSEM_PROPERTY_ROUNDS=str(proof.size or 20000))
+    return counted(code, *(catch_counts(said) or (0, 1)))
+
+
+def long_black_box(proof):
+    """The tests on real machines that carry the markers `long` and the proof's name."""
+    if not build_image():
+        return 0, 1
+    report = REPORTS / f"long-{proof.name}.xml"
+    report.unlink(missing_ok=True)
+    code, _said = proof.run(*BLACK_BOX, f"--junitxml={report}", "-m", f"long and {proof.name}", "tests")
+    return counted(code, *junit_counts(report))
+
+
+LONG = {"fuzz": long_fuzz, "model": long_model}
+
+
+def run_long(options):
+    proof = proofs.Proof(options.long, options)
+    passed, failed = LONG.get(options.long, long_black_box)(proof)
+    proof.write(passed, failed)
+    return passed, failed
 
 
 def chosen(options):
-    if options.long:
-        return ["black-box"]
     if options.only:
         return options.only
     return ["check", "black-box"] if options.smoke else list(SUITES)
@@ -152,14 +194,17 @@ def main():
     parser = argparse.ArgumentParser(prog="tools/test", description="All tests; the last line says how many passed.")
     parser.add_argument("--smoke", action="store_true", help="one test of each suite, in about a minute")
     parser.add_argument("--long", metavar="NAME", help="the long form of one proof")
+    parser.add_argument("--size", type=int, metavar="N",
+                        help="how much of a long form: seconds for each target of fuzz, rounds of model")
     parser.add_argument("--only", action="append", choices=list(SUITES), help="this suite; may be given again")
     options = parser.parse_args()
     REPORTS.mkdir(parents=True, exist_ok=True)
     passed = failed = 0
-    for name in chosen(options):
+    suites = {options.long: run_long} if options.long else {name: SUITES[name] for name in chosen(options)}
+    for name, suite in suites.items():
         print(f"=== {name}", flush=True)
         try:
-            good, bad = SUITES[name](options)
+            good, bad = suite(options)
         except Exception:  # of ours, while counting: a failure like any other, and the last line is still said
             traceback.print_exc()
             good, bad = 0, 1
