@@ -13,7 +13,7 @@
 namespace capsem {
 
 struct RunDir {
-  std::string state;    // images/, sessions/, cache/, keys/, service.log
+  std::string state;    // images/, sessions/, cache/, keys/, registry.db, service.log
   std::string config;   // config.toml
   std::string runtime;  // service.sock, service.lock
 
@@ -30,6 +30,7 @@ struct RunDir {
   std::string Images() const { return state + "/images"; }
   std::string Keys() const { return state + "/keys"; }
   std::string Cache() const { return state + "/cache"; }
+  std::string Registry() const { return state + "/registry.db"; }
   std::string Sessions() const { return state + "/sessions"; }
   std::string SessionDir(const SessionId& id) const { return Sessions() + "/" + id.text(); }
 };
@@ -42,6 +43,7 @@ inline constexpr char kProcessLog[] = "process.log";
 inline constexpr char kSerialLog[] = "serial.log";
 inline constexpr char kSerialLogOld[] = "serial.log.1";
 inline constexpr char kDisk[] = "disk.img";
+inline constexpr char kUnfinishedDisk[] = "disk.img.new";  // until all of it is there
 inline constexpr char kDomainXml[] = "domain.xml";
 inline constexpr char kLinkState[] = "link.state";
 inline constexpr char kLastWord[] = "last_word";

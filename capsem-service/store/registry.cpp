@@ -1,0 +1,177 @@
+#include "store/registry.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "store/registry_migrations.h"
+
+namespace capsem::service {
+namespace {
+
+using sqlite::Database;
+using sqlite::Statement;
+using sqlite::Survive;
+using sqlite::Transaction;
+
+// In the order of the enumerators.
+constexpr std::array<std::string_view, 3> kKinds = {"ephemeral", "persistent", "bound"};
+constexpr std::array<std::string_view, 4> kStates = {"creating", "running", "stopped", "failed"};
+
+template <typename Enum, size_t N>
+StatusOr<Enum> Parse(const std::array<std::string_view, N>& texts, const std::string& text) {
+  const auto found = std::ranges::find(texts, text);
+  if (found == texts.end()) return DataLoss("the registry says \"{}\"", text);
+  return static_cast<Enum>(found - texts.begin());
+}
+
+Status PutRecord(Database& database, const SessionRecord& record) {
+  std::optional<std::string> name;
+  if (record.name) name = record.name->text();
+  TRY(database.Run(
+      "INSERT INTO sessions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
+      " ON CONFLICT (id) DO UPDATE SET name = ?2, kind = ?3, state = ?4, reason = ?5, image = ?6,"
+      " image_digest = ?7, cpus = ?8, memory_mib = ?9, accelerator = ?10, used = ?11,"
+      " created_unix_ms = ?12",
+      record.id.text(), name, kKinds[static_cast<size_t>(record.kind)],
+      kStates[static_cast<size_t>(record.state)], record.reason, record.image, record.image_digest,
+      record.cpus, record.memory_mib, record.kvm ? "kvm" : "tcg", record.used,
+      record.created_unix_ms));
+  TRY(database.Run("DELETE FROM session_env WHERE session = ?", record.id.text()));
+  for (const auto& [key, value] : record.env)
+    TRY(database.Run("INSERT INTO session_env VALUES (?, ?, ?)", record.id.text(), key, value));
+  return OkStatus();
+}
+
+Status RemoveRecord(Database& database, const SessionId& id) {
+  return database.Run("DELETE FROM sessions WHERE id = ?", id.text());
+}
+
+Status ReadEnv(Database& database, SessionRecord& record) {
+  Statement rows = TRY(database.Prepare("SELECT key, value FROM session_env WHERE session = ?"));
+  TRY(rows.Bind(record.id.text()));
+  while (TRY(rows.Step())) record.env[rows.Text(0)] = rows.Text(1);
+  return OkStatus();
+}
+
+StatusOr<SessionRecord> RecordOf(Statement& row) {
+  SessionRecord record{.id = TRY(SessionId::Parse(row.Text(0)))};
+  if (!row.IsNull(1)) record.name = TRY(SessionName::Parse(row.Text(1)));
+  record.kind = TRY(Parse<SessionKind>(kKinds, row.Text(2)));
+  record.state = TRY(Parse<SessionRecord::State>(kStates, row.Text(3)));
+  record.reason = row.Text(4);
+  record.image = row.Text(5);
+  record.image_digest = row.Text(6);
+  record.cpus = static_cast<uint32_t>(row.Int(7));
+  record.memory_mib = static_cast<uint32_t>(row.Int(8));
+  record.kvm = row.Text(9) == "kvm";
+  record.used = row.Int(10) != 0;
+  record.created_unix_ms = row.Int(11);
+  return record;
+}
+
+StatusOr<std::vector<SessionRecord>> ReadRecords(Database& database) {
+  std::vector<SessionRecord> records;
+  Statement rows = TRY(database.Prepare(
+      "SELECT id, name, kind, state, reason, image, image_digest, cpus, memory_mib, accelerator,"
+      " used, created_unix_ms FROM sessions ORDER BY created_unix_ms, id"));
+  while (TRY(rows.Step())) {
+    StatusOr<SessionRecord> record = RecordOf(rows);
+    if (!record.ok()) return DataLoss("a session of the registry: {}", Message(record.status()));
+    TRY(ReadEnv(database, *record));
+    records.push_back(*std::move(record));
+  }
+  return records;
+}
+
+StatusOr<Database> OpenCurrent(const std::string& path) {
+  Database database = TRY(Database::Open(path));
+  TRY(Annotate(database.Migrate(kRegistryMigrations), "{}", path));
+  TRY(ReadRecords(database));
+  return database;
+}
+
+}  // namespace
+
+StatusOr<std::unique_ptr<Registry>> Registry::Open(Loop& loop, const std::string& path) {
+  StatusOr<Database> database = OpenCurrent(path);
+  if (database.status().code() == StatusCode::kDataLoss) {
+    const std::string aside = TRY(sqlite::SetAside(path, Clock::WallMillis()));
+    log::Error("the registry of sessions is damaged: it was set aside, and a new one is begun",
+               {{"reason", database.status()}, {"kept", aside}});
+    database = OpenCurrent(path);
+  }
+  return std::unique_ptr<Registry>(new Registry(loop, TRY(std::move(database))));
+}
+
+Registry::Registry(Loop& loop, Database database)
+    : loop_(loop), database_(std::make_shared<Database>(std::move(database))) {}
+
+StatusOr<std::vector<SessionRecord>> Registry::Read() { return ReadRecords(*database_); }
+
+StatusOr<bool> Registry::Reconciled() {
+  Statement row = TRY(database_->Prepare("SELECT 1 FROM reconciled"));
+  return row.Step();
+}
+
+Status Registry::Reconcile(const std::vector<SessionRecord>& put,
+                           const std::vector<SessionId>& removed) {
+  TRY(database_->SetSurvive(Survive::kPowerLoss));
+  Transaction change = TRY(Transaction::Begin(*database_));
+  for (const SessionId& id : removed) TRY(RemoveRecord(*database_, id));
+  for (const SessionRecord& record : put) TRY(PutRecord(*database_, record));
+  TRY(database_->Run("INSERT OR IGNORE INTO reconciled VALUES (1)"));
+  return change.Commit();
+}
+
+void Registry::Put(SessionRecord record, Done done) {
+  const Survive survive =
+      record.kind == SessionKind::kPersistent ? Survive::kPowerLoss : Survive::kProcessDeath;
+  Add({std::move(record), survive, std::move(done)});
+}
+
+void Registry::Remove(SessionId id, SessionKind kind, Done done) {
+  const Survive survive =
+      kind == SessionKind::kPersistent ? Survive::kPowerLoss : Survive::kProcessDeath;
+  Add({std::move(id), survive, std::move(done)});
+}
+
+void Registry::Add(Change change) {
+  waiting_.push_back(std::move(change));
+  if (!writing_) WriteNext();
+}
+
+Status Registry::Write(Database& database, const std::vector<Change>& changes) {
+  const bool power = std::ranges::any_of(
+      changes, [](const Change& change) { return change.survive == Survive::kPowerLoss; });
+  TRY(database.SetSurvive(power ? Survive::kPowerLoss : Survive::kProcessDeath));
+  Transaction transaction = TRY(Transaction::Begin(database));
+  for (const Change& change : changes) {
+    const auto* record = std::get_if<SessionRecord>(&change.what);
+    TRY(record != nullptr ? PutRecord(database, *record)
+                          : RemoveRecord(database, std::get<SessionId>(change.what)));
+  }
+  return transaction.Commit();
+}
+
+void Registry::WriteNext() {
+  // What travels to the pool thread and back.
+  struct Batch {
+    std::vector<Change> changes;
+    Status written;
+  };
+  const auto batch = std::make_shared<Batch>(Batch{std::exchange(waiting_, {}), {}});
+  writing_ = true;
+  loop_.RunBlocking(
+      [batch, database = database_] { batch->written = Write(*database, batch->changes); },
+      [batch, self = weak_.Get()] {
+        for (Change& change : batch->changes) change.done(batch->written);
+        if (!self) return;
+        self->writing_ = false;
+        if (!self->waiting_.empty()) self->WriteNext();
+      });
+}
+
+}  // namespace capsem::service

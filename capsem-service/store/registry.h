@@ -1,0 +1,68 @@
+// The sessions that outlive the service, in SQLite (schema.sql). Owned by app; loop thread.
+//
+// Changes are written in the order in which they are given, by one pool thread at a time, and are
+// answered on the loop; those that come while others are being written go together in the next
+// transaction. When a change is answered it survives the death of this process, and the loss of
+// power too when the session is persistent: an ephemeral one does not outlive its machine, so it
+// does not wait for the disk.
+#pragma once
+
+#include <absl/functional/any_invocable.h>
+
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/loop.h"
+#include "base/sqlite.h"
+#include "base/status.h"
+#include "base/weak.h"
+#include "store/session_record.h"
+
+namespace capsem::service {
+
+class Registry {
+ public:
+  using Done = absl::AnyInvocable<void(Status)>;
+
+  // Blocking, before the loop runs. A damaged registry, or one that says what no session could be,
+  // is set aside, which is logged with where it lies, and a new one is made. FailedPrecondition: a
+  // newer Capsem has written it.
+  static StatusOr<std::unique_ptr<Registry>> Open(Loop& loop, const std::string& path);
+  Registry(const Registry&) = delete;
+  Registry& operator=(const Registry&) = delete;
+
+  // Blocking, before any change is given. Oldest first.
+  StatusOr<std::vector<SessionRecord>> Read();
+  // False: it is new, and has never been compared with the folders of sessions.
+  StatusOr<bool> Reconciled();
+  // Blocking: all of it or nothing; Reconciled from then on.
+  Status Reconcile(const std::vector<SessionRecord>& put, const std::vector<SessionId>& removed);
+
+  // Records a session, new or changed.
+  void Put(SessionRecord record, Done done);
+  // Forgets it. Nothing to forget is fine.
+  void Remove(SessionId id, SessionKind kind, Done done);
+
+ private:
+  struct Change {
+    std::variant<SessionRecord, SessionId> what;  // an id: forget it
+    sqlite::Survive survive;
+    Done done;
+  };
+
+  Registry(Loop& loop, sqlite::Database database);
+  static Status Write(sqlite::Database& database, const std::vector<Change>& changes);
+  void Add(Change change);
+  void WriteNext();
+
+  Loop& loop_;
+  // Shared with the pool thread that writes: nobody else touches it meanwhile.
+  const std::shared_ptr<sqlite::Database> database_;
+  std::vector<Change> waiting_;
+  bool writing_ = false;
+  WeakOwner<Registry> weak_{this};
+};
+
+}  // namespace capsem::service

@@ -1,0 +1,181 @@
+#include "store/registry.h"
+
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
+#include <optional>
+
+#include "base/testing/status_matchers.h"
+#include "base/testing/temp_dir.h"
+#include "base/testing/test_loop.h"
+#include "testing/open_registry.h"
+
+namespace capsem::service {
+namespace {
+
+using Kind = SessionKind;
+using State = SessionRecord::State;
+
+SessionRecord MakeRecord(const std::string& name = {}) {
+  SessionRecord record{.id = SessionId::Generate()};
+  if (!name.empty()) record.name = VALUE_OF(SessionName::Parse(name));
+  record.kind = name.empty() ? Kind::kEphemeral : Kind::kPersistent;
+  record.state = State::kStopped;
+  record.reason = "it powered itself off";
+  record.image = "base";
+  record.image_digest = "abc";
+  record.cpus = 2;
+  record.memory_mib = 512;
+  record.kvm = true;
+  record.used = true;
+  record.created_unix_ms = 1'700'000'000'000;
+  record.env = {{"COLOR", "blue"}, {"EMPTY", ""}};
+  return record;
+}
+
+struct Fixture {
+  TempDir dir;
+  TestLoop loop;
+  const std::string path = dir / "registry.db";
+  std::unique_ptr<Registry> registry = OpenRegistry(loop, dir);
+
+  void Reopen() {
+    registry = nullptr;
+    registry = VALUE_OF(Registry::Open(loop, path));
+  }
+  Status Wait(const std::function<void(Registry::Done)>& call) {
+    std::optional<Status> answer;
+    call([&](const Status& status) { answer = status; });
+    REQUIRE(!answer);
+    REQUIRE(loop.RunUntil([&] { return answer.has_value(); }));
+    return *answer;
+  }
+  Status Put(const SessionRecord& record) {
+    return Wait([&](Registry::Done done) { registry->Put(record, std::move(done)); });
+  }
+  Status Remove(const SessionRecord& record) {
+    return Wait(
+        [&](Registry::Done done) { registry->Remove(record.id, record.kind, std::move(done)); });
+  }
+  std::vector<SessionRecord> Read() { return VALUE_OF(registry->Read()); }
+};
+
+}  // namespace
+
+TEST_CASE("a recorded session comes back as it was, with its variables") {
+  Fixture f;
+  const SessionRecord box = MakeRecord("box");
+  REQUIRE_OK(f.Put(box));
+  SessionRecord plain{.id = SessionId::Generate()};
+  plain.created_unix_ms = box.created_unix_ms + 1;
+  REQUIRE_OK(f.Put(plain));
+  f.Reopen();
+  REQUIRE(f.Read() == std::vector<SessionRecord>{box, plain});
+}
+
+TEST_CASE("a second record of a session replaces the first, and forgetting takes all of it") {
+  Fixture f;
+  SessionRecord box = MakeRecord("box");
+  REQUIRE_OK(f.Put(box));
+  box.name = VALUE_OF(SessionName::Parse("crate"));
+  box.state = State::kFailed;
+  box.env = {{"COLOR", "red"}};
+  REQUIRE_OK(f.Put(box));
+  f.Reopen();
+  REQUIRE(f.Read() == std::vector<SessionRecord>{box});
+  REQUIRE_OK(f.Remove(box));
+  REQUIRE_OK(f.Remove(box));
+  f.Reopen();
+  REQUIRE(f.Read().empty());
+}
+
+TEST_CASE("changes that are given at once are written in their order") {
+  Fixture f;
+  SessionRecord box = MakeRecord("box");
+  const SessionRecord heir = MakeRecord("box");
+  int answered = 0;
+  const auto count = [&answered](const Status& status) {
+    REQUIRE_OK(status);
+    ++answered;
+  };
+  f.registry->Put(box, count);
+  box.state = State::kRunning;
+  f.registry->Put(box, count);
+  f.registry->Remove(box.id, box.kind, count);
+  f.registry->Put(heir, count);  // its name is free by then
+  REQUIRE(f.loop.RunUntil([&] { return answered == 4; }));
+  REQUIRE(f.Read() == std::vector<SessionRecord>{heir});
+}
+
+TEST_CASE("whoever was not told in time is told after the registry has gone") {
+  Fixture f;
+  bool answered = false;
+  f.registry->Put(MakeRecord("box"), [&](const Status& status) {
+    REQUIRE_OK(status);
+    answered = true;
+  });
+  f.registry = nullptr;
+  REQUIRE(f.loop.RunUntil([&] { return answered; }));
+}
+
+TEST_CASE("a registry is for its owner only") {
+  Fixture f;
+  struct stat found {};
+  REQUIRE(stat(f.path.c_str(), &found) == 0);
+  REQUIRE((found.st_mode & 07777) == 0600);
+}
+
+TEST_CASE("a damaged registry is set aside and kept, and a new one is begun") {
+  Fixture f;
+  REQUIRE_OK(f.Put(MakeRecord("box")));
+  f.registry = nullptr;
+  SECTION("no database") { std::ofstream(f.path) << "this is no registry, and never was one"; }
+  SECTION("a row that no session could have") {
+    auto db = VALUE_OF(sqlite::Database::Open(f.path));
+    REQUIRE_OK(db.RunScript("UPDATE sessions SET name = '../x'"));
+  }
+  f.Reopen();
+  REQUIRE(f.Read().empty());
+  REQUIRE(!VALUE_OF(f.registry->Reconciled()));
+  size_t kept = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(f.dir.path()))
+    kept += entry.path().filename().string().starts_with("registry.db.damaged-") ? 1 : 0;
+  REQUIRE(kept >= 1);
+}
+
+TEST_CASE("a registry that a newer Capsem wrote is left alone") {
+  Fixture f;
+  f.registry = nullptr;
+  {
+    auto db = VALUE_OF(sqlite::Database::Open(f.path));
+    REQUIRE_OK(db.RunScript("PRAGMA user_version = 99"));
+  }
+  REQUIRE_CODE(Registry::Open(f.loop, f.path), kFailedPrecondition);
+  REQUIRE(std::filesystem::exists(f.path));
+}
+
+TEST_CASE("what was reconciled is known for good") {
+  Fixture f;
+  const SessionRecord box = MakeRecord("box");
+  const SessionRecord gone = MakeRecord("gone");
+  REQUIRE_OK(f.Put(gone));
+  REQUIRE(!VALUE_OF(f.registry->Reconciled()));
+  REQUIRE_OK(f.registry->Reconcile({box}, {gone.id}));
+  REQUIRE_OK(f.registry->Reconcile({}, {}));
+  f.Reopen();
+  REQUIRE(VALUE_OF(f.registry->Reconciled()));
+  REQUIRE(f.Read() == std::vector<SessionRecord>{box});
+}
+
+TEST_CASE("a registry that cannot be written says so to everybody who waits") {
+  Fixture f;
+  f.registry = nullptr;
+  auto other = VALUE_OF(sqlite::Database::Open(f.path));
+  REQUIRE_OK(other.RunScript("DROP TABLE session_env"));
+  f.registry = VALUE_OF(Registry::Open(f.loop, f.path));
+  REQUIRE(!f.Put(MakeRecord("box")).ok());
+  REQUIRE(f.Read().empty());
+}
+
+}  // namespace capsem::service
