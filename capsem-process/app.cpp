@@ -2,7 +2,6 @@
 
 #include <unistd.h>
 #include <chrono>
-#include <filesystem>
 #include <utility>
 
 #include "base/log.h"
@@ -159,12 +158,10 @@ void App::OnDeviceLost(const Status& why) {
 }
 
 void App::OnParentGone() {
-  // Nobody could find this machine again: it goes, and nothing of it stays (adoption has no lease
-  // yet).
+  // Nobody could find this machine again (adoption has no lease yet). Its folder stays: the next
+  // service knows from the registry whether the session does.
   log::Warning("capsem-service is gone: this machine ends");
   machine_.reset();
-  std::error_code ignored;
-  std::filesystem::remove_all(config_.launch.session_dir(), ignored);
   _exit(0);
 }
 

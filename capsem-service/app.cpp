@@ -2,11 +2,13 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <fstream>
 
 #include "base/log.h"
 #include "session/recover.h"
+#include "session/session_dir.h"
 #include "supervise/child_env.h"
 #include "wire/limits.h"
 
@@ -48,17 +50,25 @@ void KeepDomainXml(const std::string& dir, const std::string& xml) {
   log::Warning("a session's domain.xml is not kept", {{"path", path}});
 }
 
-StatusOr<UniqueFd> OpenDisk(const std::string& path) {
-  UniqueFd fd(open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
-  if (!fd.valid()) return FromErrno("open the disk {}", path);
-  return fd;
+// The disk appears when all of it is there.
+void MakeDisk(EmptyDisk& disks, const std::string& dir, MachineTools::Done<UniqueFd> done) {
+  const std::string unfinished = dir + "/" + session_file::kUnfinishedDisk;
+  unlink(unfinished.c_str());
+  disks.Copy(unfinished, [dir, unfinished, done = std::move(done)](const Status& copied) mutable {
+    if (!copied.ok()) return done(copied);
+    const std::string disk = dir + "/" + session_file::kDisk;
+    if (rename(unfinished.c_str(), disk.c_str()) != 0) return done(FromErrno("make {}", disk));
+    done(OpenSessionDisk(dir));
+  });
 }
 
 }  // namespace
 
 StatusOr<std::unique_ptr<App>> App::Create(Loop& loop, const Config& config) {
-  RecoverSessions(config.dirs.Sessions());
-  std::unique_ptr<App> app(new App(loop, config));
+  auto registry = TRY(Registry::Open(loop, config.dirs.Registry()));
+  auto recovered = TRY(RecoverSessions(config.dirs.Sessions(), *registry));
+  std::unique_ptr<App> app(new App(loop, config, std::move(registry)));
+  app->sessions_.Restore(std::move(recovered));
   app->endpoint_ = TRY(rpc::ServerEndpoint::Listen(
       loop, config.dirs.ServiceSocket(),
       {&app->sessions_rpc_, &app->execs_rpc_, &app->images_rpc_, &app->system_rpc_}));
@@ -67,9 +77,10 @@ StatusOr<std::unique_ptr<App>> App::Create(Loop& loop, const Config& config) {
   return app;
 }
 
-App::App(Loop& loop, const Config& config)
+App::App(Loop& loop, const Config& config, std::unique_ptr<Registry> registry)
     : loop_(loop),
       config_(config),
+      registry_(std::move(registry)),
       kvm_(loop, config.Program("capsem-kvm-probe"), config.dirs.Cache() + "/kvm.json",
            CurrentBoot()),
       qemu_(loop, MakeMachineSpec(Accelerator::kTcg, HostCpu::kIntel).emulator),
@@ -78,9 +89,10 @@ App::App(Loop& loop, const Config& config)
       disks_(loop, EmptyDiskSpec{.folder = config.dirs.Cache(), .bytes = wire::kDiskBytes}),
       compiler_(loop,
                 {.program = config.Program("capsem-define"), .cache_folder = config.dirs.Cache()}),
-      table_(loop, config.dirs.Sessions()),
+      table_(loop, config.dirs.Sessions(), *registry_),
       sessions_(loop, table_, kvm_, Tools(), config.dirs.Sessions()),
-      sessions_rpc_(loop, table_, sessions_),
+      naming_(loop, table_),
+      sessions_rpc_(loop, table_, sessions_, naming_),
       execs_rpc_(loop, table_, sessions_),
       images_rpc_(loop, images_),
       system_rpc_(
@@ -109,11 +121,8 @@ MachineTools App::Tools() {
                      std::move(image->root)});
     });
   };
-  tools.make_disk = [this](const std::string& path, MachineTools::Done<UniqueFd> done) {
-    disks_.Copy(path, [path, done = std::move(done)](const Status& copied) mutable {
-      if (!copied.ok()) return done(copied);
-      done(OpenDisk(path));
-    });
+  tools.make_disk = [this](const std::string& dir, MachineTools::Done<UniqueFd> done) {
+    MakeDisk(disks_, dir, std::move(done));
   };
   tools.compile = [this](const MachineRequest& request,
                          MachineTools::Done<std::vector<std::string>> done) {

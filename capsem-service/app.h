@@ -20,8 +20,10 @@
 #include "image/empty_disk.h"
 #include "image/image_store.h"
 #include "rpc/endpoint.h"
+#include "session/naming.h"
 #include "session/session_table.h"
 #include "session/sessions.h"
+#include "store/registry.h"
 #include "supervise/kvm_status.h"
 #include "supervise/qemu_version.h"
 
@@ -39,7 +41,7 @@ class App {
   void End(absl::AnyInvocable<void()> ended);
 
  private:
-  App(Loop& loop, const Config& config);
+  App(Loop& loop, const Config& config, std::unique_ptr<Registry> registry);
   MachineTools Tools();
   void OnAllEnded();
 
@@ -47,6 +49,7 @@ class App {
   const Config config_;
   bool ending_ = false;
   std::vector<absl::AnyInvocable<void()>> ended_;
+  std::unique_ptr<Registry> registry_;
   HostTsc tsc_;
   KvmStatus kvm_;
   QemuVersion qemu_;
@@ -55,6 +58,7 @@ class App {
   MachineCompiler compiler_;
   SessionTable table_;
   Sessions sessions_;
+  Naming naming_;
   SessionsRpc sessions_rpc_;
   ExecsRpc execs_rpc_;
   ImagesRpc images_rpc_;

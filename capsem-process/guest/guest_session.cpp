@@ -92,6 +92,9 @@ void GuestSession::Configure() {
   configure.set_hostname(identity_.session_name.empty() ? identity_.session_id
                                                         : identity_.session_name);
   for (const auto& [key, value] : identity_.env) (*configure.mutable_env())[key] = value;
+  // What a command may want to know of the machine it runs in.
+  (*configure.mutable_env())["CAPSEM_VM_ID"] = identity_.session_id;
+  (*configure.mutable_env())["CAPSEM_VM_NAME"] = configure.hostname();
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   configure.set_wall_clock_ns(std::chrono::duration_cast<std::chrono::nanoseconds>(now).count());
   configure.set_entropy(RandomBytes(32));

@@ -75,6 +75,8 @@ TEST_CASE("the guest is configured once, whatever becomes of its first connectio
   REQUIRE(configure.session_id() == "abcdefghijkl");
   REQUIRE(configure.hostname() == "box");
   REQUIRE(configure.env().at("COLOR") == "blue");
+  REQUIRE(configure.env().at("CAPSEM_VM_ID") == "abcdefghijkl");
+  REQUIRE(configure.env().at("CAPSEM_VM_NAME") == "box");
   REQUIRE(configure.entropy().size() == 32);
   line.guest.HangUp();
   REQUIRE(line.loop.RunUntil([&] { return !line.session->link_up(); }));

@@ -90,7 +90,7 @@ void ExecCall::StartRun(capsem::v1::RunStart run) {
   start_ = std::move(*run.mutable_exec());
   creating_ = true;
   stream_->PauseReading(true);  // until there is somebody to read what comes
-  sessions_.Create(run.session(),
+  sessions_.Create(run.session(), service::Sessions::Owner::kCall,
                    [self = weak_.Get()](const StatusOr<capsem::v1::Session>& session) {
                      if (self) self->OnCreated(session);
                    });
@@ -116,7 +116,7 @@ void ExecCall::Attach(const std::string& session) {
     if (!client_gone_) stream_->PauseReading(false);
   };
   events.on_closed = [this](const Status& status) { OnProcessClosed(status); };
-  exec_ = (*found)->client.Exec(std::move(events));
+  exec_ = (*found)->client->Exec(std::move(events));
   ExecInput input;
   *input.mutable_start() = start_;
   exec_->Write(std::move(input));
@@ -172,7 +172,7 @@ void ExecCall::Kill() {
   request.set_session(session_->text());
   request.set_exec(exec_id_);
   request.set_signal(SIGKILL);
-  slot->client.Signal(request, [](const Status& status) {
+  slot->client->Signal(request, [](const Status& status) {
     // NotFound: it ended by itself in the same moment.
     if (status.ok() || status.code() == StatusCode::kNotFound) return;
     log::Warning("a command whose caller went away was not ended", {{"reason", status}});

@@ -37,7 +37,7 @@ grpc::ServerUnaryReactor* ExecsRpc::Signal(grpc::CallbackServerContext*, const g
         if (!checked.ok()) return reply(checked);
         const auto slot = table_.Live(request.session());
         if (!slot.ok()) return reply(slot.status());
-        (*slot)->client.Signal(request, [reply = std::move(reply)](const Status& status) mutable {
+        (*slot)->client->Signal(request, [reply = std::move(reply)](const Status& status) mutable {
           if (!status.ok()) return reply(status);
           reply(SignalResponse());
         });

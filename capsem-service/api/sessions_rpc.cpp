@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "rpc/on_loop.h"
+#include "session/purge.h"
 
 namespace capsem::service {
 
@@ -14,7 +15,8 @@ namespace {
 
 constexpr uint32_t kDefaultGraceMs = 10000, kMaxGraceMs = 300000;  // sessions.proto
 
-StatusOr<std::chrono::milliseconds> GraceOf(const StopSessionRequest& request) {
+template <typename Request>
+StatusOr<std::chrono::milliseconds> GraceOf(const Request& request) {
   if (request.grace_ms() == 0) return std::chrono::milliseconds(kDefaultGraceMs);
   if (request.grace_ms() <= kMaxGraceMs) return std::chrono::milliseconds(request.grace_ms());
   return WithRemedy(
@@ -32,13 +34,14 @@ auto Empty(Reply<Response> reply) {
 
 }  // namespace
 
-SessionsRpc::SessionsRpc(Loop& loop, SessionTable& table, service::Sessions& sessions)
-    : loop_(loop), table_(table), sessions_(sessions) {}
+SessionsRpc::SessionsRpc(Loop& loop, SessionTable& table, service::Sessions& sessions,
+                         Naming& naming)
+    : loop_(loop), table_(table), sessions_(sessions), naming_(naming) {}
 
 SessionsRpc::Unary* SessionsRpc::Create(Context*, const Bytes* in, Bytes* out) {
   return OnLoop<CreateSessionRequest, v1::Session>(
       loop_, in, out, [this](const CreateSessionRequest& request, Reply<v1::Session> reply) {
-        sessions_.Create(request, std::move(reply));
+        sessions_.Create(request, service::Sessions::Owner::kUser, std::move(reply));
       });
 }
 
@@ -86,6 +89,44 @@ SessionsRpc::Unary* SessionsRpc::Delete(Context*, const Bytes* in, Bytes* out) {
       loop_, in, out,
       [this](const DeleteSessionRequest& request, Reply<DeleteSessionResponse> reply) {
         sessions_.Delete(request.session(), Empty(std::move(reply)));
+      });
+}
+
+SessionsRpc::Unary* SessionsRpc::Start(Context*, const Bytes* in, Bytes* out) {
+  return OnLoop<StartSessionRequest, v1::Session>(
+      loop_, in, out, [this](const StartSessionRequest& request, Reply<v1::Session> reply) {
+        sessions_.Start(request.session(), std::move(reply));
+      });
+}
+
+SessionsRpc::Unary* SessionsRpc::Restart(Context*, const Bytes* in, Bytes* out) {
+  return OnLoop<RestartSessionRequest, v1::Session>(
+      loop_, in, out, [this](const RestartSessionRequest& request, Reply<v1::Session> reply) {
+        const auto grace = GraceOf(request);
+        if (!grace.ok()) return reply(grace.status());
+        sessions_.Restart(request.session(), *grace, std::move(reply));
+      });
+}
+
+SessionsRpc::Unary* SessionsRpc::Persist(Context*, const Bytes* in, Bytes* out) {
+  return OnLoop<PersistSessionRequest, v1::Session>(
+      loop_, in, out, [this](const PersistSessionRequest& request, Reply<v1::Session> reply) {
+        naming_.Persist(request.session(), request.name(), std::move(reply));
+      });
+}
+
+SessionsRpc::Unary* SessionsRpc::Rename(Context*, const Bytes* in, Bytes* out) {
+  return OnLoop<RenameSessionRequest, v1::Session>(
+      loop_, in, out, [this](const RenameSessionRequest& request, Reply<v1::Session> reply) {
+        naming_.Rename(request.session(), request.name(), std::move(reply));
+      });
+}
+
+SessionsRpc::Unary* SessionsRpc::Purge(Context*, const Bytes* in, Bytes* out) {
+  return OnLoop<PurgeSessionsRequest, PurgeSessionsResponse>(
+      loop_, in, out,
+      [this](const PurgeSessionsRequest& request, Reply<PurgeSessionsResponse> reply) {
+        service::Purge(loop_, table_, sessions_, request.all(), std::move(reply));
       });
 }
 

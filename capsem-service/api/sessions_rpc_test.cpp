@@ -14,7 +14,8 @@ using Watch = rpc::ClientReader<capsem::v1::WatchSessionsRequest, SessionEvent>;
 
 struct Fixture {
   OneMachine host;
-  SessionsRpc service{host.loop, host.table, *host.sessions};
+  Naming naming{host.loop, host.table};
+  SessionsRpc service{host.loop, host.table, *host.sessions, naming};
   rpc::TestServer server{host.loop, {&service}};
   std::unique_ptr<Api::Stub> stub = Api::NewStub(rpc::ConnectChannel(server.path()));
 

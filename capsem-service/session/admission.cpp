@@ -37,7 +37,7 @@ HostRoom MeasureHost(const std::string& sessions_dir) {
   return {.disk_free = DiskFree(sessions_dir), .memory_available = MemoryAvailable()};
 }
 
-Status Admit(const SessionSpec& spec, const HostRoom& room) {
+Status Admit(uint32_t memory_mib, const HostRoom& room) {
   if (room.running >= wire::kMaxRunningSessions) {
     return WithRemedy(ResourceExhausted("{} sessions run: the limit is {}", room.running,
                                         wire::kMaxRunningSessions),
@@ -49,9 +49,9 @@ Status Admit(const SessionSpec& spec, const HostRoom& room) {
                           room.disk_free / kMib, wire::kMinFreeBytes / kMib),
         "free some disk space, or set CAPSEM_HOME to a larger disk");
   }
-  if (room.memory_available < uint64_t{spec.memory_mib} * kMib) {
+  if (room.memory_available < uint64_t{memory_mib} * kMib) {
     return WithRemedy(ResourceExhausted("{} MiB of memory are free: this session wants {} MiB",
-                                        room.memory_available / kMib, spec.memory_mib),
+                                        room.memory_available / kMib, memory_mib),
                       "ask for less memory, or stop another session");
   }
   return OkStatus();

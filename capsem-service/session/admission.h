@@ -7,7 +7,6 @@
 #include <string>
 
 #include "base/status.h"
-#include "session/session_spec.h"
 
 namespace capsem::service {
 
@@ -18,7 +17,7 @@ struct HostRoom {
 };
 
 // ResourceExhausted names what there is too little of.
-Status Admit(const SessionSpec& spec, const HostRoom& room);
+Status Admit(uint32_t memory_mib, const HostRoom& room);
 // `running` is the caller's to fill in. What cannot be measured counts as plenty.
 HostRoom MeasureHost(const std::string& sessions_dir);
 

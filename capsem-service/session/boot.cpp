@@ -58,8 +58,9 @@ absl::AnyInvocable<void(StatusOr<T>)> Boot::Then(void (Boot::*next)(T)) {
 void Boot::MakeFolder() {
   if (cancelled_) return Fail(Cancelled("it was ended while it was starting"));
   const Status made = MakeSessionDir(slot_.dir);
-  if (!made.ok()) return Fail(made);
-  folder_made_ = true;
+  const bool is_there = made.code() == StatusCode::kAlreadyExists && slot_.recorded;
+  if (!made.ok() && !is_there) return Fail(made);
+  folder_made_ = !slot_.recorded;
   FindProcess();
 }
 
@@ -67,7 +68,10 @@ void Boot::FindProcess() { tools_.find_process(Then<std::string>(&Boot::OpenImag
 
 void Boot::OpenImage(std::string process_program) {
   process_program_ = std::move(process_program);
-  tools_.open_image(slot_.session.spec().image, Then<BootImage>(&Boot::TakeImage));
+  // Its disk lies over the image that it began with, whatever that image's name has come to mean.
+  const SessionRecord& record = slot_.session.record();
+  tools_.open_image(record.image_digest.empty() ? record.image : record.image_digest,
+                    Then<BootImage>(&Boot::TakeImage));
 }
 
 void Boot::TakeImage(BootImage image) {
@@ -80,7 +84,16 @@ void Boot::TakeImage(BootImage image) {
 }
 
 void Boot::MakeDisk() {
-  tools_.make_disk(slot_.dir + "/" + session_file::kDisk, Then<UniqueFd>(&Boot::TakeDisk));
+  StatusOr<UniqueFd> disk = OpenSessionDisk(slot_.dir);
+  if (disk.ok()) return TakeDisk(*std::move(disk));
+  if (disk.status().code() != StatusCode::kNotFound) return Fail(disk.status());
+  const Session& it = slot_.session;
+  if (it.record().used) {
+    return Fail(WithRemedy(DataLoss("the disk of session {} is gone: {}/{}", it.label(), slot_.dir,
+                                    session_file::kDisk),
+                           fmt::format("put it back, or `capsem delete {}`", it.label())));
+  }
+  tools_.make_disk(slot_.dir, Then<UniqueFd>(&Boot::TakeDisk));
 }
 
 void Boot::TakeDisk(UniqueFd disk) {
@@ -89,26 +102,25 @@ void Boot::TakeDisk(UniqueFd disk) {
 }
 
 void Boot::Compile() {
-  const SessionSpec& spec = slot_.session.spec();
-  const MachineRequest request{
-      slot_.session.id().text(), slot_.dir,           image_.digest, spec.cpus,
-      spec.memory_mib,           slot_.session.host()};
+  const SessionRecord& record = slot_.session.record();
+  const MachineRequest request{record.id.text(), slot_.dir,         image_.digest,
+                               record.cpus,      record.memory_mib, slot_.session.host()};
   tools_.compile(request, Then<std::vector<std::string>>(&Boot::Launch));
 }
 
 LaunchSpec Boot::MakeLaunchSpec(const std::vector<std::string>& argv) const {
-  const SessionSpec& spec = slot_.session.spec();
+  const SessionRecord& record = slot_.session.record();
   LaunchSpec launch;
-  launch.set_session_id(slot_.session.id().text());
-  if (spec.name) launch.set_session_name(spec.name->text());
+  launch.set_session_id(record.id.text());
+  if (record.name) launch.set_session_name(record.name->text());
   launch.set_session_dir(slot_.dir);
   launch.mutable_qemu_argv()->Assign(argv.begin(), argv.end());
   AddHole(launch, "ram", LaunchSpec::Hole::KIND_RAM);
   AddHole(launch, "qmp", LaunchSpec::Hole::KIND_QMP);
   AddHole(launch, "serial", LaunchSpec::Hole::KIND_SERIAL);
-  launch.set_memory_bytes(uint64_t{spec.memory_mib} << 20);
+  launch.set_memory_bytes(uint64_t{record.memory_mib} << 20);
   launch.set_accelerator(slot_.session.host().accelerator());
-  for (const auto& [key, value] : spec.env) {
+  for (const auto& [key, value] : record.env) {
     LaunchSpec::EnvEntry* entry = launch.add_env();
     entry->set_key(key);
     entry->set_value(value);
@@ -140,8 +152,8 @@ void Boot::Launch(std::vector<std::string> argv) {
 
 void Boot::OnListening() {
   if (cancelled_) return;  // its end is on the way
-  slot_.client.Hold(std::move(events_.on_machine));
-  slot_.client.Open();
+  slot_.client->Hold(std::move(events_.on_machine));
+  slot_.client->Open();
   auto on_done = std::move(events_.on_done);
   on_done(OkStatus());
 }
@@ -152,7 +164,6 @@ void Boot::OnProcessGone(const std::string& reason) {
 
 void Boot::Fail(const Status& status) {
   // A session that was never told of leaves nothing; of one that was, the logs say why it failed.
-  if (folder_made_ && started_) RemoveSessionDisk(slot_.dir);
   if (folder_made_ && !started_) RemoveSessionDir(slot_.dir).IgnoreError();
   auto on_done = std::move(events_.on_done);
   on_done(status);

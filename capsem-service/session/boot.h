@@ -1,6 +1,6 @@
-// From a recorded session to a capsem-process that listens: one method per step, in time order;
-// each ends in the next or in Fail, which undoes what was done. Owned by sessions, for as long as
-// it runs; loop thread.
+// From a session without a machine, new or stopped, to a capsem-process that listens: one method
+// per step, in time order; each ends in the next or in Fail, which undoes what was done. Owned by
+// sessions, for as long as it runs; loop thread.
 #pragma once
 
 #include <absl/functional/any_invocable.h>

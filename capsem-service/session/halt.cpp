@@ -12,8 +12,13 @@ constexpr std::chrono::seconds kLeaveLimit{5};
 
 }  // namespace
 
-Halt::Halt(Loop& loop, SessionSlot& slot, Kind kind, Done on_done)
-    : loop_(loop), slot_(slot), kind_(kind), on_done_(std::move(on_done)), limit_(loop) {}
+Halt::Halt(Loop& loop, SessionTable& table, SessionSlot& slot, Kind kind, Done on_done)
+    : loop_(loop),
+      table_(table),
+      slot_(slot),
+      kind_(kind),
+      on_done_(std::move(on_done)),
+      limit_(loop) {}
 
 void Halt::Start(std::chrono::milliseconds grace, bool booting) {
   booting_ = booting;
@@ -31,7 +36,7 @@ void Halt::OnBootOver() {
 
 void Halt::AskGuest(std::chrono::milliseconds grace) {
   if (!slot_.process) return AwaitGone();
-  slot_.client.Stop(grace, [](const Status&) {});
+  slot_.client->Stop(grace, [](const Status&) {});
   limit_.Start(grace + kLeaveLimit, [this] {
     if (slot_.process) slot_.process->Kill();
   });
@@ -50,34 +55,51 @@ void Halt::AwaitGone() {
     return;
   }
   limit_.Cancel();
-  slot_.client.Close(Unavailable("session {} was {}", slot_.session.label(),
-                                 kind_ == Kind::kDelete ? "deleted" : "stopped"));
-  RemoveFolder();
+  slot_.client->Close(Unavailable("session {} was {}", slot_.session.label(),
+                                  kind_ == Kind::kDelete ? "deleted" : "stopped"));
+  OnMachineGone();
 }
 
 void Halt::OnProcessGone() {
   if (!booting_) AwaitGone();
 }
 
-void Halt::RemoveFolder() {
+void Halt::OnMachineGone() {
   if (std::exchange(ended_, true)) return;
-  if (removes()) return Remove();
+  if (removes()) return Unrecord();
   loop_.Post([self = weak_.Get()] {
     if (self) self->Finish(OkStatus());
   });
 }
 
-void Halt::Remove() {
-  removed_ = true;
+// The record goes before the folder: a folder that no record knows is removed at the next start, so
+// that a delete which was cut short is finished then.
+void Halt::Unrecord() {
+  removing_ = true;
+  if (!slot_.recorded) return RemoveFolder(OkStatus());
+  table_.Unrecord(slot_, [self = weak_.Get()](const Status& unrecorded) {
+    if (self) self->RemoveFolder(unrecorded);
+  });
+}
+
+void Halt::RemoveFolder(const Status& unrecorded) {
   const auto result = std::make_shared<Status>();
   loop_.RunBlocking([result, dir = slot_.dir] { *result = RemoveSessionDir(dir); },
-                    [self = weak_.Get(), result] {
-                      if (self) self->Finish(*result);
+                    [self = weak_.Get(), result, unrecorded] {
+                      if (self) self->OnFolderRemoved(unrecorded, *result);
                     });
 }
 
+void Halt::OnFolderRemoved(const Status& unrecorded, const Status& removed) {
+  if (unrecorded.ok() || !removed.ok()) return Finish(removed);
+  // The disk of the host was full, perhaps: now there is room.
+  table_.Unrecord(slot_, [self = weak_.Get()](const Status& again) {
+    if (self) self->Finish(again);
+  });
+}
+
 void Halt::Finish(const Status& status) {
-  if (removes() && !removed_) return Remove();  // hastened at the last moment
+  if (removes() && !removing_) return Unrecord();  // hastened at the last moment
   auto on_done = std::move(on_done_);
   auto joined = std::move(joined_);
   on_done(status);

@@ -14,7 +14,7 @@
 #include "base/status.h"
 #include "base/timer.h"
 #include "base/weak.h"
-#include "session/session_slot.h"
+#include "session/session_table.h"
 
 namespace capsem::service {
 
@@ -30,7 +30,7 @@ class Halt {
 
   // `on_done` comes once, when nothing of the machine is left, and of the session if it was to go.
   // It may destroy this.
-  Halt(Loop& loop, SessionSlot& slot, Kind kind, Done on_done);
+  Halt(Loop& loop, SessionTable& table, SessionSlot& slot, Kind kind, Done on_done);
   Halt(const Halt&) = delete;
   Halt& operator=(const Halt&) = delete;
 
@@ -50,18 +50,21 @@ class Halt {
  private:
   void AskGuest(std::chrono::milliseconds grace);
   void AwaitGone();
-  void RemoveFolder();
-  void Remove();
+  void OnMachineGone();
+  void Unrecord();
+  void RemoveFolder(const Status& unrecorded);
+  void OnFolderRemoved(const Status& unrecorded, const Status& removed);
   void Finish(const Status& status);
 
   Loop& loop_;
+  SessionTable& table_;
   SessionSlot& slot_;
   Kind kind_;
   Done on_done_;
   std::vector<Done> joined_;
   bool booting_ = false;
   bool ended_ = false;  // nothing of the machine is left
-  bool removed_ = false;
+  bool removing_ = false;
   Timer limit_;
   WeakOwner<Halt> weak_{this};
 };

@@ -13,10 +13,32 @@ bool Leads(State from, State to) {
     case State::kRunning: return to == State::kFailed || to == State::kStopping;
     case State::kStopping: return to == State::kStopped || to == State::kGone;
     case State::kStopped:
-    case State::kFailed: return to == State::kStopping;
+    case State::kFailed: return to == State::kStopping || to == State::kCreating;
     case State::kGone: return false;
   }
   return false;
+}
+
+// What is recorded of it. One that is stopping is as good as running: whoever finds it finds out.
+SessionRecord::State RecordedAs(State state) {
+  switch (state) {
+    case State::kCreating: return SessionRecord::State::kCreating;
+    case State::kRunning:
+    case State::kStopping: return SessionRecord::State::kRunning;
+    case State::kFailed: return SessionRecord::State::kFailed;
+    case State::kStopped:
+    case State::kGone: break;
+  }
+  return SessionRecord::State::kStopped;
+}
+
+capsem::v1::SessionKind ProtoOf(SessionKind kind) {
+  switch (kind) {
+    case SessionKind::kEphemeral: return capsem::v1::SESSION_KIND_EPHEMERAL;
+    case SessionKind::kPersistent: return capsem::v1::SESSION_KIND_PERSISTENT;
+    case SessionKind::kBound: return capsem::v1::SESSION_KIND_BOUND;
+  }
+  return capsem::v1::SESSION_KIND_UNSPECIFIED;
 }
 
 capsem::v1::SessionState ProtoOf(State state) {
@@ -46,7 +68,21 @@ std::string_view NameOf(State state) {
 }
 
 Session::Session(SessionId id, SessionSpec spec, HostKind host, int64_t created_unix_ms)
-    : id_(std::move(id)), spec_(std::move(spec)), host_(host), created_unix_ms_(created_unix_ms) {}
+    : record_{.id = std::move(id),
+              .name = std::move(spec.name),
+              .kind = spec.kind,
+              .image = std::move(spec.image),
+              .cpus = spec.cpus,
+              .memory_mib = spec.memory_mib,
+              .kvm = host.kvm,
+              .created_unix_ms = created_unix_ms,
+              .env = std::move(spec.env)} {}
+
+Session::Session(SessionRecord record)
+    : record_(std::move(record)),
+      state_(record_.state == SessionRecord::State::kFailed ? State::kFailed : State::kStopped) {
+  record_.state = RecordedAs(state_);
+}
 
 Status Session::To(State next, std::string reason) {
   if (!Leads(state_, next)) {
@@ -54,7 +90,9 @@ Status Session::To(State next, std::string reason) {
                               NameOf(next));
   }
   state_ = next;
-  reason_ = std::move(reason);
+  record_.state = RecordedAs(next);
+  record_.reason = std::move(reason);
+  record_.used = record_.used || next == State::kRunning;
   return OkStatus();
 }
 
@@ -65,21 +103,22 @@ void Session::set_pids(int process, int machine) {
 
 capsem::v1::Session Session::ToProto() const {
   capsem::v1::Session proto;
-  proto.set_id(id_.text());
-  if (spec_.name) proto.set_name(spec_.name->text());
+  proto.set_id(id().text());
+  if (record_.name) proto.set_name(record_.name->text());
   proto.set_state(ProtoOf(state_));
-  proto.set_reason(reason_);
-  proto.set_image(spec_.image);
-  proto.set_cpus(spec_.cpus);
-  proto.set_memory_mib(spec_.memory_mib);
-  proto.set_isolation(host_.isolation());
+  proto.set_reason(record_.reason);
+  proto.set_image(record_.image);
+  proto.set_cpus(record_.cpus);
+  proto.set_memory_mib(record_.memory_mib);
+  proto.set_isolation(host().isolation());
   proto.set_persistent(persistent());
-  proto.set_created_unix_ms(created_unix_ms_);
+  proto.set_created_unix_ms(record_.created_unix_ms);
   proto.set_process_pid(static_cast<uint32_t>(process_pid_));
   proto.set_machine_pid(static_cast<uint32_t>(machine_pid_));
-  proto.set_accelerator(host_.accelerator());
-  proto.set_image_digest(image_digest_);
+  proto.set_accelerator(host().accelerator());
+  proto.set_image_digest(record_.image_digest);
   proto.set_limits("rlimit");
+  proto.set_kind(ProtoOf(record_.kind));
   return proto;
 }
 

@@ -2,22 +2,25 @@
 // clock; whoever makes something happen says so with To. Owned by session_table.
 //
 //                      its guest is up
-//        creating ─────────────────────► running
-//         │     │                        │     │
-//         │     └──► failed ◄── it dies ─┘     │
-//         │             │                      │
-//         │ stop,       │ delete               │ stop, delete,
-//         │ delete      ▼                      │ or it powers itself off
-//         └────────► stopping ◄────────────────┘
-//                     │    ▲ │
-//           keeps its │    │ └───► gone   (ephemeral, or deleted)
-//           disk      ▼    │ delete
-//                    stopped
+//   ┌──► creating ─────────────────────► running
+//   │     │   ▲ │                        │     │
+//   │     │   │ └──► failed ◄── it dies ─┘     │
+//   │     │   │start  │ │                      │
+//   │     │   └───────┘ │ delete, or start     │ stop, delete,
+//   │     │ stop,       │ while it is dying    │ or it powers itself off
+//   │     │ delete      ▼                      │
+//   │     └────────► stopping ◄────────────────┘
+//   │                 │    ▲ │
+//   │       keeps its │    │ └───► gone   (ephemeral, or deleted)
+//   │ start disk      ▼    │ delete
+//   └─────────────── stopped
 //
 // A session that is refused while it is being made goes from creating to gone. `running` in the
-// API's sense is also one that is stopping: its machine may still live.
+// API's sense is also one that is stopping: its machine may still live. Which verb is allowed when
+// is in verb_rules.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -25,6 +28,7 @@
 #include "capsem/v1/sessions.pb.h"
 #include "session/host_kind.h"
 #include "session/session_spec.h"
+#include "store/session_record.h"
 #include "wire/ids.h"
 
 namespace capsem::service {
@@ -33,35 +37,40 @@ class Session {
  public:
   enum class State { kCreating, kRunning, kStopping, kStopped, kFailed, kGone };
 
+  // A new one, creating.
   Session(SessionId id, SessionSpec spec, HostKind host, int64_t created_unix_ms);
+  // One of before, stopped or failed as the record says.
+  explicit Session(SessionRecord record);
 
   // FailedPrecondition, and nothing changes: the drawing has no such arrow.
   Status To(State next, std::string reason = {});
 
   State state() const { return state_; }
-  const SessionId& id() const { return id_; }
-  const SessionSpec& spec() const { return spec_; }
-  const HostKind& host() const { return host_; }
-  bool persistent() const { return spec_.name.has_value(); }
+  // All of it that the registry keeps; as of now.
+  const SessionRecord& record() const { return record_; }
+  const SessionId& id() const { return record_.id; }
+  const std::optional<SessionName>& name() const { return record_.name; }
+  SessionKind kind() const { return record_.kind; }
+  bool persistent() const { return record_.kind == SessionKind::kPersistent; }
+  HostKind host() const { return {.kvm = record_.kvm}; }
   // Why it is failed or stopped, as a sentence.
-  const std::string& reason() const { return reason_; }
+  const std::string& reason() const { return record_.reason; }
   // Its machine lives, or is about to.
   bool live() const { return state_ == State::kCreating || state_ == State::kRunning; }
   // How people know it: its name, else its id.
-  const std::string& label() const { return spec_.name ? spec_.name->text() : id_.text(); }
+  const std::string& label() const { return record_.name ? record_.name->text() : id().text(); }
 
-  void set_image_digest(std::string digest) { image_digest_ = std::move(digest); }
+  void set_name(std::optional<SessionName> name) { record_.name = std::move(name); }
+  void set_kind(SessionKind kind) { record_.kind = kind; }
+  // Of the machine that is about to start.
+  void set_host(HostKind host) { record_.kvm = host.kvm; }
+  void set_image_digest(std::string digest) { record_.image_digest = std::move(digest); }
   void set_pids(int process, int machine);
   capsem::v1::Session ToProto() const;
 
  private:
-  const SessionId id_;
-  const SessionSpec spec_;
-  const HostKind host_;
-  const int64_t created_unix_ms_;
+  SessionRecord record_;
   State state_ = State::kCreating;
-  std::string reason_;
-  std::string image_digest_;
   int process_pid_ = 0;
   int machine_pid_ = 0;
 };

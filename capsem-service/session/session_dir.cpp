@@ -1,5 +1,6 @@
 #include "session/session_dir.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -28,6 +29,13 @@ Status RemoveSessionDir(const std::string& path) {
 
 void RemoveSessionDisk(const std::string& path) {
   unlink((path + "/" + session_file::kDisk).c_str());
+}
+
+StatusOr<UniqueFd> OpenSessionDisk(const std::string& path) {
+  const std::string disk = path + "/" + session_file::kDisk;
+  UniqueFd fd(open(disk.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+  if (!fd.valid()) return FromErrno("open the disk {}", disk);
+  return fd;
 }
 
 std::vector<SessionId> SessionDirsIn(const std::string& sessions) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "base/unique_fd.h"
 #include "wire/ids.h"
 
 namespace capsem::service {
@@ -16,6 +17,9 @@ Status MakeSessionDir(const std::string& path);
 Status RemoveSessionDir(const std::string& path);
 // What of a failed session is of no more use to anybody: its disk.
 void RemoveSessionDisk(const std::string& path);
+
+// NotFound: it has none.
+StatusOr<UniqueFd> OpenSessionDisk(const std::string& path);
 
 // The sessions that have a folder below `sessions`; what else lies there is left alone.
 std::vector<SessionId> SessionDirsIn(const std::string& sessions);

@@ -15,14 +15,20 @@ namespace capsem::service {
 
 struct SessionSlot {
   SessionSlot(Loop& loop, Session its_session, std::string folder)
-      : session(std::move(its_session)),
-        dir(std::move(folder)),
-        client(loop, dir + "/" + session_file::kProcessSocket) {}
+      : session(std::move(its_session)), dir(std::move(folder)) {
+    RenewClient(loop);
+  }
+
+  // For its next machine: what was said of the last one is over.
+  void RenewClient(Loop& loop) {
+    client = std::make_unique<ProcessClient>(loop, dir + "/" + session_file::kProcessSocket);
+  }
 
   Session session;
   const std::string dir;
-  ProcessClient client;                  // from the first moment: calls wait in it
-  std::unique_ptr<ProcessHost> process;  // null: nothing of its machine lives
+  bool recorded = false;                  // the registry has it, or is about to
+  std::unique_ptr<ProcessClient> client;  // never null: from the first moment calls wait in it
+  std::unique_ptr<ProcessHost> process;   // null: nothing of its machine lives
 };
 
 }  // namespace capsem::service

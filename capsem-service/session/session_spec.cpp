@@ -64,6 +64,7 @@ StatusOr<SessionSpec> CheckCreate(const capsem::v1::CreateSessionRequest& reques
   const bool emulated = emulation == Emulation::kEmulated;
   SessionSpec spec;
   if (!request.name().empty()) spec.name = TRY(SessionName::Parse(request.name()));
+  if (spec.name) spec.kind = SessionKind::kPersistent;
   spec.image = request.image().empty() ? "base" : request.image();
   spec.cpus = request.cpus() != 0 ? request.cpus() : emulated ? 1 : 2;
   spec.memory_mib = request.memory_mib() != 0 ? request.memory_mib() : emulated ? 512 : 1024;

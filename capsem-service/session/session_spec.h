@@ -11,6 +11,7 @@
 
 #include "base/status.h"
 #include "capsem/v1/sessions.pb.h"
+#include "store/session_record.h"
 #include "wire/ids.h"
 
 namespace capsem::service {
@@ -18,14 +19,16 @@ namespace capsem::service {
 enum class Emulation { kHardware, kEmulated };
 
 struct SessionSpec {
-  std::optional<SessionName> name;  // a session with a name is persistent
+  std::optional<SessionName> name;
+  SessionKind kind = SessionKind::kEphemeral;
   std::string image;
   uint32_t cpus = 0;
   uint32_t memory_mib = 0;
   std::map<std::string, std::string> env;  // of every command in the session
 };
 
-// Defaults: 2 cpus and 1024 MiB, or 1 and 512 when emulated; image "base".
+// Defaults: 2 cpus and 1024 MiB, or 1 and 512 when emulated; image "base". With a name it is
+// persistent, else ephemeral.
 StatusOr<SessionSpec> CheckCreate(const capsem::v1::CreateSessionRequest& request,
                                   Emulation emulation);
 

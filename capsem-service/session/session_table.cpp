@@ -3,19 +3,24 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "session/verb_rules.h"
 
 namespace capsem::service {
 
 using State = Session::State;
 
-SessionTable::SessionTable(Loop& loop, std::string folder)
-    : loop_(loop), folder_(std::move(folder)) {}
+SessionTable::SessionTable(Loop& loop, std::string folder, Registry& registry)
+    : loop_(loop), folder_(std::move(folder)), registry_(registry) {}
+
+Status SessionTable::CheckName(const std::optional<SessionName>& name, const SessionSlot* own) {
+  SessionSlot* const holder = name ? ByName(name->text()) : nullptr;
+  if (holder == nullptr || holder == own) return OkStatus();
+  return WithRemedy(AlreadyExists("a session called {} exists", name->text()),
+                    "choose another name, or `capsem delete` that one");
+}
 
 StatusOr<SessionSlot*> SessionTable::Add(SessionSpec spec, HostKind host, int64_t created_unix_ms) {
-  if (spec.name && ByName(spec.name->text()) != nullptr) {
-    return WithRemedy(AlreadyExists("a session called {} exists", spec.name->text()),
-                      "choose another name, or `capsem delete` that one");
-  }
+  TRY(CheckName(spec.name));
   SessionId id = SessionId::Generate();
   while (Find(id) != nullptr) id = SessionId::Generate();
   const std::string dir = folder_ + "/" + id.text();
@@ -23,6 +28,12 @@ StatusOr<SessionSlot*> SessionTable::Add(SessionSpec spec, HostKind host, int64_
       loop_, Session(std::move(id), std::move(spec), host, created_unix_ms), dir));
   Tell(capsem::v1::SessionEvent::KIND_CHANGED, *slots_.back());
   return slots_.back().get();
+}
+
+void SessionTable::Restore(SessionRecord record) {
+  const std::string dir = folder_ + "/" + record.id.text();
+  slots_.push_back(std::make_unique<SessionSlot>(loop_, Session(std::move(record)), dir));
+  slots_.back()->recorded = true;
 }
 
 SessionSlot* SessionTable::Find(const SessionId& id) {
@@ -33,7 +44,7 @@ SessionSlot* SessionTable::Find(const SessionId& id) {
 
 SessionSlot* SessionTable::ByName(std::string_view name) {
   const auto found = std::ranges::find_if(slots_, [&](const auto& slot) {
-    return slot->session.spec().name && slot->session.spec().name->text() == name;
+    return slot->session.name() && slot->session.name()->text() == name;
   });
   return found == slots_.end() ? nullptr : found->get();
 }
@@ -54,14 +65,8 @@ StatusOr<SessionSlot*> SessionTable::Find(std::string_view session) {
 
 StatusOr<SessionSlot*> SessionTable::Live(std::string_view session) {
   SessionSlot* const slot = TRY(Find(session));
-  if (slot->session.live()) return slot;
-  const Session& it = slot->session;
-  const std::string why = it.reason().empty() ? std::string() : fmt::format(": {}", it.reason());
-  return WithRemedy(
-      FailedPrecondition("session {} is {}{}", it.label(), NameOf(it.state()), why),
-      it.state() == State::kFailed
-          ? fmt::format("see `capsem logs {}`, then delete it and create another", it.label())
-          : "create another session");
+  TRY(CheckVerb(slot->session, SessionVerb::kExec));
+  return slot;
 }
 
 std::vector<SessionSlot*> SessionTable::All() {
@@ -76,18 +81,44 @@ size_t SessionTable::running() const {
   }));
 }
 
-void SessionTable::To(SessionSlot& slot, State state, std::string reason) {
+void SessionTable::To(SessionSlot& slot, State state, std::string reason, Registry::Done recorded) {
   const Status changed = slot.session.To(state, std::move(reason));
   ENSURE(changed.ok());
   log::Info("session", {{"session", slot.session.id().text()},
                         {"state", NameOf(state)},
                         {"reason", slot.session.reason()}});
-  if (state != State::kGone) return Tell(capsem::v1::SessionEvent::KIND_CHANGED, slot);
-  Tell(capsem::v1::SessionEvent::KIND_DELETED, slot);
-  std::erase_if(slots_, [&slot](const auto& held) { return held.get() == &slot; });
+  if (state == State::kGone) {
+    if (slot.recorded) Unrecord(slot, std::move(recorded));
+    Tell(capsem::v1::SessionEvent::KIND_DELETED, slot);
+    std::erase_if(slots_, [&slot](const auto& held) { return held.get() == &slot; });
+    return;
+  }
+  // One that is stopping is recorded as it was: running.
+  if (slot.recorded && state != State::kStopping) Record(slot, std::move(recorded));
+  Tell(capsem::v1::SessionEvent::KIND_CHANGED, slot);
 }
 
 void SessionTable::Touch(SessionSlot& slot) { Tell(capsem::v1::SessionEvent::KIND_CHANGED, slot); }
+
+void SessionTable::Call(SessionSlot& slot, SessionKind kind, std::optional<SessionName> name) {
+  slot.session.set_kind(kind);
+  slot.session.set_name(std::move(name));
+  Touch(slot);
+}
+
+void SessionTable::Record(SessionSlot& slot, Registry::Done done) {
+  slot.recorded = true;
+  registry_.Put(slot.session.record(), std::move(done));
+}
+
+void SessionTable::Unrecord(SessionSlot& slot, Registry::Done done) {
+  slot.recorded = false;
+  registry_.Remove(slot.session.id(), slot.session.kind(), std::move(done));
+}
+
+void SessionTable::LogFailure(const Status& recorded) {
+  if (!recorded.ok()) log::Error("a session's change is not recorded", {{"reason", recorded}});
+}
 
 SessionTable::Ticket SessionTable::Observe(Observer observer) {
   observers_.emplace(next_ticket_, std::move(observer));

@@ -1,11 +1,13 @@
 // All sessions there are, by id and by name, and who wants to hear of their changes. The only place
-// that changes a session's state. Owned by app; loop thread.
+// that changes a session's state or name, and the one that has the registry record it. Owned by
+// app; loop thread.
 #pragma once
 
 #include <absl/functional/any_invocable.h>
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +16,7 @@
 #include "base/status.h"
 #include "capsem/v1/sessions.pb.h"
 #include "session/session_slot.h"
+#include "store/registry.h"
 
 namespace capsem::service {
 
@@ -22,13 +25,17 @@ class SessionTable {
   using Kind = capsem::v1::SessionEvent::Kind;
   using Observer = absl::AnyInvocable<void(Kind, const capsem::v1::Session&)>;
 
-  // `folder` holds the sessions' folders.
-  SessionTable(Loop& loop, std::string folder);
+  // `folder` holds the sessions' folders. The registry must outlive this.
+  SessionTable(Loop& loop, std::string folder, Registry& registry);
   SessionTable(const SessionTable&) = delete;
   SessionTable& operator=(const SessionTable&) = delete;
 
-  // A new one, creating. AlreadyExists: the name.
+  // AlreadyExists: a session other than `own` has this name.
+  Status CheckName(const std::optional<SessionName>& name, const SessionSlot* own = nullptr);
+  // A new one, creating; not recorded yet. AlreadyExists: the name.
   StatusOr<SessionSlot*> Add(SessionSpec spec, HostKind host, int64_t created_unix_ms);
+  // One that the registry has, stopped or failed.
+  void Restore(SessionRecord record);
   // By id or name. InvalidArgument: it can be neither. NotFound.
   StatusOr<SessionSlot*> Find(std::string_view session);
   SessionSlot* Find(const SessionId& id);
@@ -39,10 +46,19 @@ class SessionTable {
   // Those that count against the limit of running sessions.
   size_t running() const;
 
-  // Tells the observers; a session that is gone is forgotten: the slot is no more.
-  void To(SessionSlot& slot, Session::State state, std::string reason = {});
+  // Tells the observers, and records what was recorded before; `recorded` hears how that went. A
+  // session that is gone is forgotten: the slot is no more.
+  void To(SessionSlot& slot, Session::State state, std::string reason = {},
+          Registry::Done recorded = LogFailure);
+  // Another name or another kind; told, but not recorded.
+  void Call(SessionSlot& slot, SessionKind kind, std::optional<SessionName> name);
   // What stands in its record changed, its state did not.
   void Touch(SessionSlot& slot);
+
+  // Has the registry record it as it is, from now on also when it changes.
+  void Record(SessionSlot& slot, Registry::Done done);
+  // Has the registry forget it. The session itself stays until it is gone.
+  void Unrecord(SessionSlot& slot, Registry::Done done);
 
   // Hears every change until Forget. May not be forgotten from within.
   using Ticket = uint64_t;
@@ -50,11 +66,13 @@ class SessionTable {
   void Forget(Ticket ticket);
 
  private:
+  static void LogFailure(const Status& recorded);
   void Tell(Kind kind, const SessionSlot& slot);
   SessionSlot* ByName(std::string_view name);
 
   Loop& loop_;
   const std::string folder_;
+  Registry& registry_;
   std::vector<std::unique_ptr<SessionSlot>> slots_;  // oldest first; a few dozen at most
   std::map<Ticket, Observer> observers_;
   Ticket next_ticket_ = 1;

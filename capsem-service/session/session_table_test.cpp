@@ -1,7 +1,9 @@
 #include "session/session_table.h"
 
 #include "base/testing/status_matchers.h"
+#include "base/testing/temp_dir.h"
 #include "base/testing/test_loop.h"
+#include "testing/open_registry.h"
 
 namespace capsem::service {
 namespace {
@@ -10,8 +12,10 @@ using State = Session::State;
 using capsem::v1::SessionEvent;
 
 struct Fixture {
+  TempDir dir;
   TestLoop loop;
-  SessionTable table{loop, "/tmp/sessions"};
+  std::unique_ptr<Registry> registry = OpenRegistry(loop, dir);
+  SessionTable table{loop, "/tmp/sessions", *registry};
 
   StatusOr<SessionSlot*> Add(const std::string& name = {}) {
     capsem::v1::CreateSessionRequest request;
@@ -66,7 +70,8 @@ TEST_CASE("only a session with a machine is live, and the others say why not") {
   f.table.To(*box, State::kFailed, "the machine died: signal 9");
   const auto live = f.table.Live("box");
   REQUIRE_CODE(live, kFailedPrecondition);
-  REQUIRE(Message(live.status()) == "session box is failed: the machine died: signal 9");
+  REQUIRE(Message(live.status()) ==
+          "session box cannot run commands: it has failed (the machine died: signal 9)");
   REQUIRE(f.table.running() == 0);
 }
 
@@ -85,6 +90,45 @@ TEST_CASE("observers hear each change until they are forgotten") {
   REQUIRE(heard == std::vector<std::string>{
                        "KIND_CHANGED SESSION_STATE_CREATING", "KIND_CHANGED SESSION_STATE_RUNNING",
                        "KIND_CHANGED SESSION_STATE_RUNNING", "KIND_DELETED SESSION_STATE_STOPPED"});
+}
+
+TEST_CASE("a session is recorded when that was asked for, and from then on at each change") {
+  Fixture f;
+  SessionSlot* const slot = VALUE_OF(f.Add("box"));
+  f.table.To(*slot, State::kRunning);
+  REQUIRE(VALUE_OF(f.registry->Read()).empty());
+  int written = 0;
+  const auto count = [&](const Status& status) {
+    REQUIRE_OK(status);
+    ++written;
+  };
+  f.table.Record(*slot, count);
+  f.table.To(*slot, State::kStopping);
+  f.table.To(*slot, State::kStopped, "it powered itself off", count);
+  REQUIRE(f.loop.RunUntil([&] { return written == 2; }));
+  const auto records = VALUE_OF(f.registry->Read());
+  REQUIRE(records.size() == 1);
+  REQUIRE(records[0] == slot->session.record());
+  REQUIRE(records[0].state == SessionRecord::State::kStopped);
+  f.table.To(*slot, State::kStopping);
+  f.table.To(*slot, State::kGone, {}, count);
+  REQUIRE(f.loop.RunUntil([&] { return written == 3; }));
+  REQUIRE(VALUE_OF(f.registry->Read()).empty());
+}
+
+TEST_CASE("a session of before is found by its id and its name") {
+  Fixture f;
+  SessionRecord record{.id = VALUE_OF(SessionId::Parse("abcdefghijkl"))};
+  record.name = VALUE_OF(SessionName::Parse("box"));
+  record.kind = SessionKind::kPersistent;
+  record.state = SessionRecord::State::kFailed;
+  record.reason = "its disk is gone";
+  f.table.Restore(record);
+  SessionSlot* const slot = VALUE_OF(f.table.Find("box"));
+  REQUIRE(VALUE_OF(f.table.Find("abcdefghijkl")) == slot);
+  REQUIRE(slot->session.state() == State::kFailed);
+  REQUIRE(slot->session.reason() == "its disk is gone");
+  REQUIRE(slot->recorded);
 }
 
 }  // namespace capsem::service

@@ -39,6 +39,7 @@ TEST_CASE("a session takes the arrows of its drawing and no other") {
       {State::kRunning, State::kFailed},    {State::kRunning, State::kStopping},
       {State::kFailed, State::kStopping},   {State::kStopped, State::kStopping},
       {State::kStopping, State::kStopped},  {State::kStopping, State::kGone},
+      {State::kStopped, State::kCreating},  {State::kFailed, State::kCreating},
   };
   for (const State from : kAll) {
     for (const State to : kAll) {
@@ -76,6 +77,24 @@ TEST_CASE("the API sees what a session is and why") {
   REQUIRE(proto.accelerator() == "tcg");
   REQUIRE(proto.isolation() == capsem::v1::ISOLATION_EMULATED);
   REQUIRE(proto.image_digest() == "abc");
+}
+
+TEST_CASE("a session is recorded as it is; one that is stopping, as running") {
+  Session session = MakeSession("box");
+  using Recorded = SessionRecord::State;
+  REQUIRE(session.record().state == Recorded::kCreating);
+  REQUIRE(!session.record().used);
+  REQUIRE_OK(session.To(State::kRunning));
+  REQUIRE(session.record().state == Recorded::kRunning);
+  REQUIRE(session.record().used);
+  REQUIRE_OK(session.To(State::kStopping));
+  REQUIRE(session.record().state == Recorded::kRunning);
+  REQUIRE_OK(session.To(State::kStopped, "it powered itself off"));
+  REQUIRE(session.record().state == Recorded::kStopped);
+  const Session again(session.record());
+  REQUIRE(again.state() == State::kStopped);
+  REQUIRE(again.record() == session.record());
+  REQUIRE(again.persistent());
 }
 
 }  // namespace capsem::service

@@ -19,6 +19,10 @@ namespace {
 // Failed ephemeral sessions stay listed with their logs, the newest of them (architecture §1).
 constexpr size_t kFailuresKept = 5;
 
+// How long the guests of persistent sessions may take to power off when the service ends: as long
+// as a stop gives them by default (sessions.proto).
+constexpr std::chrono::seconds kLastGrace{10};
+
 Status Died(const Session& session, const std::string& reason) {
   return WithRemedy(Unavailable("the machine of session {} is gone: {}", session.label(), reason),
                     fmt::format("see `capsem logs {}`", session.label()));
@@ -31,30 +35,105 @@ std::string ReasonOf(const Status& status) {
                         : fmt::format("{} ({})", Message(status), remedy);
 }
 
+// An answer that is known at once, and still comes after its call has returned.
+template <typename Callback>
+void Post(Loop& loop, Callback callback, Status status) {
+  loop.Post(
+      [callback = std::move(callback), status = std::move(status)]() mutable { callback(status); });
+}
+
 }  // namespace
 
 Sessions::Sessions(Loop& loop, SessionTable& table, KvmStatus& kvm, MachineTools tools,
                    std::string folder)
     : loop_(loop), table_(table), kvm_(kvm), tools_(std::move(tools)), folder_(std::move(folder)) {}
 
-void Sessions::Create(CreateSessionRequest request, Created created) {
-  kvm_.Ask([self = weak_.Get(), request = std::move(request),
+void Sessions::Restore(std::vector<SessionRecord> records) {
+  for (SessionRecord& record : records) {
+    if (record.kind != SessionKind::kPersistent) failures_.push_back(record.id);
+    table_.Restore(std::move(record));
+  }
+}
+
+void Sessions::Create(CreateSessionRequest request, Owner owner, Created created) {
+  kvm_.Ask([self = weak_.Get(), wish = Wish{std::move(request), owner},
             created = std::move(created)](const KvmStatus::Answer& kvm) mutable {
-    if (self) self->Begin(request, {.kvm = kvm.usable}, std::move(created));
+    if (!self) return;
+    auto slot = self->Add(wish, {.kvm = kvm.usable});
+    if (!slot.ok()) return created(slot.status());
+    self->StartBoot(**slot, std::move(created));
   });
 }
 
-void Sessions::Begin(const CreateSessionRequest& request, const HostKind& host, Created created) {
-  if (closing_) return created(Unavailable("the service is shutting down"));
-  auto spec = CheckCreate(request, host.emulation());
-  if (!spec.ok()) return created(spec.status());
+StatusOr<SessionSlot*> Sessions::Add(const Wish& wish, HostKind host) {
+  SessionSpec spec = TRY(CheckCreate(wish.request, host.emulation()));
+  if (wish.owner == Owner::kCall) spec.kind = SessionKind::kBound;
+  TRY(table_.CheckName(spec.name));
+  TRY(Admit(spec.memory_mib));
+  return table_.Add(std::move(spec), host, Clock::WallMillis());
+}
+
+Status Sessions::Admit(uint32_t memory_mib) const {
+  if (closing_) return Unavailable("the service is shutting down");
   HostRoom room = MeasureHost(folder_);
   room.running = table_.running();
-  const Status admitted = Admit(*spec, room);
-  if (!admitted.ok()) return created(admitted);
-  auto slot = table_.Add(*std::move(spec), host, Clock::WallMillis());
-  if (!slot.ok()) return created(slot.status());
-  StartBoot(**slot, std::move(created));
+  return service::Admit(memory_mib, room);
+}
+
+void Sessions::Start(std::string_view session, Created started) {
+  auto found = table_.Find(session);
+  const Status allowed =
+      found.ok() ? CheckVerb((*found)->session, SessionVerb::kStart).status() : found.status();
+  if (!allowed.ok()) return Post(loop_, std::move(started), allowed);
+  StartAgain((*found)->session.id(), std::move(started));
+}
+
+void Sessions::Restart(std::string_view session, std::chrono::milliseconds grace, Created started) {
+  auto found = table_.Find(session);
+  if (!found.ok()) return Post(loop_, std::move(started), found.status());
+  SessionSlot& slot = **found;
+  const auto verdict = CheckVerb(slot.session, SessionVerb::kRestart);
+  if (!verdict.ok()) return Post(loop_, std::move(started), verdict.status());
+  const SessionId id = slot.session.id();
+  if (!slot.session.live() && verdict->action == Verdict::Action::kDo)
+    return StartAgain(id, std::move(started));
+  StopOrJoin(slot, verdict->action, grace,
+             [self = weak_.Get(), id, started = std::move(started)](const Status& status) mutable {
+               if (!self) return;
+               if (!status.ok()) return started(status);
+               self->StartAgain(id, std::move(started));
+             });
+}
+
+void Sessions::StartAgain(const SessionId& id, Created started) {
+  kvm_.Ask(
+      [self = weak_.Get(), id, started = std::move(started)](const KvmStatus::Answer& kvm) mutable {
+        if (self) self->BootAgain(id, {.kvm = kvm.usable}, std::move(started));
+      });
+}
+
+void Sessions::BootAgain(const SessionId& id, HostKind host, Created started) {
+  SessionSlot* const slot = table_.Find(id);
+  if (slot == nullptr) return started(NotFound("session {} was deleted meanwhile", id.text()));
+  const auto verdict = CheckVerb(slot->session, SessionVerb::kStart);
+  if (!verdict.ok()) return started(verdict.status());
+  if (verdict->action == Verdict::Action::kNothing) return started(slot->session.ToProto());
+  if (slot->process) {
+    // It has failed a moment ago: what is left of its machine has the disk.
+    return StartHalt(
+        *slot, {Halt::Kind::kStop, {}, slot->session.reason()},
+        [self = weak_.Get(), id, host, started = std::move(started)](const Status& status) mutable {
+          if (!self) return;
+          if (!status.ok()) return started(status);
+          self->BootAgain(id, host, std::move(started));
+        });
+  }
+  const Status admitted = Admit(slot->session.record().memory_mib);
+  if (!admitted.ok()) return started(admitted);
+  slot->session.set_host(host);
+  slot->RenewClient(loop_);
+  table_.To(*slot, State::kCreating);
+  StartBoot(*slot, std::move(started));
 }
 
 void Sessions::StartBoot(SessionSlot& slot, Created created) {
@@ -71,37 +150,63 @@ void Sessions::StartBoot(SessionSlot& slot, Created created) {
           },
       .on_done = [this, id](const Status& status) { OnBootDone(id, status); },
   };
-  Booting& booting = boots_[id];
-  booting.flow = std::make_unique<Boot>(loop_, slot, tools_, std::move(events));
-  booting.created = std::move(created);
-  booting.flow->Start();
+  waiting_[id] = std::move(created);
+  auto& boot = boots_[id];
+  boot = std::make_unique<Boot>(loop_, slot, tools_, std::move(events));
+  boot->Start();
 }
 
 void Sessions::OnStarted(const SessionId& id) {
-  auto created = std::exchange(boots_.at(id).created, nullptr);
   SessionSlot& slot = *table_.Find(id);
   table_.Touch(slot);
-  created(slot.session.ToProto());
+  if (slot.recorded) return Answer(id, OkStatus());
+  // While the rest of the boot goes on.
+  table_.Record(slot, [self = weak_.Get(), id](const Status& recorded) {
+    if (self) self->OnRecorded(id, recorded);
+  });
+}
+
+void Sessions::OnRecorded(const SessionId& id, const Status& recorded) {
+  Answer(id,
+         recorded.ok() ? recorded : Annotate(recorded, "session {} is not recorded", id.text()));
+  SessionSlot* const slot = table_.Find(id);
+  if (recorded.ok() || slot == nullptr || halts_.contains(id)) return;
+  StartHalt(*slot, {Halt::Kind::kDelete, {}, {}}, [](const Status&) {});
+}
+
+// Whoever waits for it, if anybody still does.
+void Sessions::Answer(const SessionId& id, const Status& status) {
+  auto node = waiting_.extract(id);
+  if (node.empty()) return;
+  SessionSlot* const slot = table_.Find(id);
+  if (!status.ok() || slot == nullptr) {
+    return node.mapped()(status.ok() ? Cancelled("session {} was deleted", id.text()) : status);
+  }
+  node.mapped()(slot->session.ToProto());
 }
 
 void Sessions::OnBootDone(const SessionId& id, const Status& status) {
   const auto node = boots_.extract(id);  // it is on the stack: it goes when this returns
-  Booting& booting = node.mapped();
   SessionSlot& slot = *table_.Find(id);
   const auto halt = halts_.find(id);
   if (halt != halts_.end()) {
-    if (booting.created) booting.created(status);
+    Answer(id, status.ok() ? Cancelled("it was ended while it was starting") : status);
     return halt->second->OnBootOver();
   }
   if (status.ok()) {
     slot.session.set_pids(slot.process->pid(), 0);
     return table_.Touch(slot);
   }
-  if (!booting.created) return OnDead(slot, ReasonOf(status));
+  if (slot.recorded) {
+    const bool told = node.mapped()->started();
+    OnDead(slot, ReasonOf(status));
+    if (!told) Answer(id, status);
+    return;
+  }
   // Refused before anybody was told of it: nothing of it stays.
-  slot.client.Close(status);
+  slot.client->Close(status);
   table_.To(slot, State::kGone);
-  booting.created(status);
+  Answer(id, status);
 }
 
 void Sessions::OnMachine(const SessionId& id, const MachineEvent& event) {
@@ -118,7 +223,7 @@ void Sessions::OnMachine(const SessionId& id, const MachineEvent& event) {
   if (event.state() != MachineEvent::STATE_GONE) return;
   if (!event.clean()) return OnDead(*slot, event.reason());
   const std::string reason = "it powered itself off";
-  slot->client.Close(Died(slot->session, reason));
+  slot->client->Close(Died(slot->session, reason));
   StartHalt(*slot, {Halt::Kind::kStop, {}, reason}, [](const Status&) {});
 }
 
@@ -128,7 +233,7 @@ void Sessions::OnProcessGone(const SessionId& id, const std::string& reason) {
   slot->process = nullptr;
   slot->session.set_pids(0, 0);
   if (const auto boot = boots_.find(id); boot != boots_.end()) {
-    return boot->second.flow->OnProcessGone(reason);
+    return boot->second->OnProcessGone(reason);
   }
   if (slot->session.live()) return OnDead(*slot, reason);
   table_.Touch(*slot);
@@ -136,7 +241,7 @@ void Sessions::OnProcessGone(const SessionId& id, const std::string& reason) {
 }
 
 void Sessions::OnDead(SessionSlot& slot, const std::string& reason) {
-  slot.client.Close(Died(slot.session, reason));
+  slot.client->Close(Died(slot.session, reason));
   if (!slot.session.persistent()) {
     RemoveSessionDisk(slot.dir);
     failures_.push_back(slot.session.id());
@@ -157,30 +262,27 @@ void Sessions::ForgetOldFailures() {
 
 void Sessions::Stop(std::string_view session, std::chrono::milliseconds grace, Done done) {
   auto found = table_.Find(session);
-  if (!found.ok()) return Refuse(found.status(), std::move(done));
-  SessionSlot& slot = **found;
-  const auto halt = halts_.find(slot.session.id());
-  if (halt != halts_.end()) return halt->second->Join(std::move(done));
-  if (slot.session.live()) return StartHalt(slot, {Halt::Kind::kStop, grace, {}}, std::move(done));
-  const Session& it = slot.session;
-  Refuse(WithRemedy(FailedPrecondition("session {} is {}: it does not run", it.label(),
-                                       NameOf(it.state())),
-                    fmt::format("`capsem delete {}` removes it", it.label())),
-         std::move(done));
+  if (!found.ok()) return Post(loop_, std::move(done), found.status());
+  const auto verdict = CheckVerb((*found)->session, SessionVerb::kStop);
+  if (!verdict.ok()) return Post(loop_, std::move(done), verdict.status());
+  StopOrJoin(**found, verdict->action, grace, std::move(done));
+}
+
+void Sessions::StopOrJoin(SessionSlot& slot, Verdict::Action action,
+                          std::chrono::milliseconds grace, Done done) {
+  if (action == Verdict::Action::kDo)
+    return StartHalt(slot, {Halt::Kind::kStop, grace, {}}, std::move(done));
+  halts_.at(slot.session.id())->Join(std::move(done));
 }
 
 void Sessions::Delete(std::string_view session, Done done) {
   auto found = table_.Find(session);
-  if (!found.ok()) return Refuse(found.status(), std::move(done));
+  if (!found.ok()) return Post(loop_, std::move(done), found.status());
   SessionSlot& slot = **found;
   const auto halt = halts_.find(slot.session.id());
   if (halt == halts_.end()) return StartHalt(slot, {Halt::Kind::kDelete, {}, {}}, std::move(done));
   halt->second->Join(std::move(done));
   halt->second->Hasten();
-}
-
-void Sessions::Refuse(const Status& status, Done done) {
-  loop_.Post([status, done = std::move(done)]() mutable { done(status); });
 }
 
 void Sessions::StartHalt(SessionSlot& slot, Halt::Plan plan, Done done) {
@@ -189,24 +291,36 @@ void Sessions::StartHalt(SessionSlot& slot, Halt::Plan plan, Done done) {
             plan.reason.empty() ? slot.session.reason() : std::move(plan.reason));
   const auto boot = boots_.find(id);
   auto& halt = halts_[id];
-  halt = std::make_unique<Halt>(loop_, slot, plan.kind,
+  ++ending_;
+  halt = std::make_unique<Halt>(loop_, table_, slot, plan.kind,
                                 [this, id, done = std::move(done)](const Status& status) mutable {
                                   OnHalted(id, status, std::move(done));
                                 });
   halt->Start(plan.grace, boot != boots_.end());
-  if (boot != boots_.end()) boot->second.flow->Cancel();
+  if (boot != boots_.end()) boot->second->Cancel();
 }
 
 void Sessions::OnHalted(const SessionId& id, const Status& status, Done done) {
   const auto node = halts_.extract(id);  // it is on the stack: it goes when this returns
   SessionSlot& slot = *table_.Find(id);
   if (!status.ok()) log::Error("a session left something behind", {{"reason", status}});
-  if (node.mapped()->removes()) {
-    std::erase(failures_, id);
-    table_.To(slot, State::kGone);
-  } else {
-    table_.To(slot, State::kStopped, slot.session.reason());
+  if (!node.mapped()->removes()) {
+    // What was told as stopped is found stopped.
+    return table_.To(slot, State::kStopped, slot.session.reason(),
+                     [self = weak_.Get(), done = std::move(done)](const Status& recorded) mutable {
+                       if (!recorded.ok())
+                         log::Error("a stop is not recorded", {{"reason", recorded}});
+                       if (self) self->OnEnded(OkStatus(), std::move(done));
+                     });
   }
+  std::erase(failures_, id);
+  table_.To(slot, State::kGone);
+  Answer(id, Cancelled("session {} was deleted", id.text()));
+  OnEnded(status, std::move(done));
+}
+
+void Sessions::OnEnded(const Status& status, Done done) {
+  --ending_;
   done(status);
   LookWhetherAllEnded();
 }
@@ -214,14 +328,21 @@ void Sessions::OnHalted(const SessionId& id, const Status& status, Done done) {
 void Sessions::EndAll(absl::AnyInvocable<void()> done) {
   closing_ = true;
   all_ended_ = std::move(done);
-  for (SessionSlot* slot : table_.All()) Delete(slot->session.id().text(), [](const Status&) {});
+  for (SessionSlot* slot : table_.All()) {
+    const Session& it = slot->session;
+    if (!it.persistent()) {
+      Delete(it.id().text(), [](const Status&) {});
+    } else if (it.live()) {
+      StartHalt(*slot, {Halt::Kind::kStop, kLastGrace, {}}, [](const Status&) {});
+    }
+  }
   loop_.Post([self = weak_.Get()] {
     if (self) self->LookWhetherAllEnded();
   });
 }
 
 void Sessions::LookWhetherAllEnded() {
-  if (!all_ended_ || !table_.All().empty()) return;
+  if (!all_ended_ || ending_ > 0) return;
   auto all_ended = std::exchange(all_ended_, nullptr);
   all_ended();
 }

@@ -1,5 +1,6 @@
-// What can be done with sessions: create, stop, delete; and what happens to them when their
-// machines live or die. Runs the flows (boot, halt) and owns them. Owned by app; loop thread.
+// What can be done with the machines of sessions: create, start, stop, restart, delete; and what
+// happens to sessions when their machines live or die. Runs the flows (boot, halt) and owns them.
+// What is allowed when is in verb_rules. Owned by app; loop thread.
 #pragma once
 
 #include <absl/functional/any_invocable.h>
@@ -10,6 +11,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/loop.h"
 #include "base/status.h"
@@ -17,6 +19,7 @@
 #include "session/halt.h"
 #include "session/machine_tools.h"
 #include "session/session_table.h"
+#include "session/verb_rules.h"
 #include "supervise/kvm_status.h"
 
 namespace capsem::service {
@@ -25,40 +28,55 @@ class Sessions {
  public:
   using Done = absl::AnyInvocable<void(Status)>;
   using Created = absl::AnyInvocable<void(StatusOr<capsem::v1::Session>)>;
+  // Whose is the session: its user's, or the call's that makes it and will delete it?
+  enum class Owner { kUser, kCall };
 
   // `folder` holds the sessions' folders; the table too must outlive this.
   Sessions(Loop& loop, SessionTable& table, KvmStatus& kvm, MachineTools tools, std::string folder);
   Sessions(const Sessions&) = delete;
   Sessions& operator=(const Sessions&) = delete;
 
+  // Those of an earlier service; before anything else.
+  void Restore(std::vector<SessionRecord> records);
   // Answers when the session is recorded and its machine is starting.
-  void Create(capsem::v1::CreateSessionRequest request, Created created);
+  void Create(capsem::v1::CreateSessionRequest request, Owner owner, Created created);
+  // Answers when its machine is starting, or runs.
+  void Start(std::string_view session, Created started);
+  // Stops it, if it runs, and starts it.
+  void Restart(std::string_view session, std::chrono::milliseconds grace, Created started);
   // Answers when the machine is gone. FailedPrecondition: it does not run.
   void Stop(std::string_view session, std::chrono::milliseconds grace, Done done);
   // Answers when nothing is left.
   void Delete(std::string_view session, Done done);
-  // Deletes every session; creates are refused from now on.
+  // Stops the persistent sessions and deletes the others; nothing is started from now on.
   void EndAll(absl::AnyInvocable<void()> done);
 
  private:
-  void Begin(const capsem::v1::CreateSessionRequest& request, const HostKind& host,
-             Created created);
+  struct Wish {
+    capsem::v1::CreateSessionRequest request;
+    Owner owner;
+  };
+  StatusOr<SessionSlot*> Add(const Wish& wish, HostKind host);
+  Status Admit(uint32_t memory_mib) const;
+  // The verbs, on a session that was found.
+  void StartAgain(const SessionId& id, Created started);
+  void BootAgain(const SessionId& id, HostKind host, Created started);
+  void StopOrJoin(SessionSlot& slot, Verdict::Action action, std::chrono::milliseconds grace,
+                  Done done);
+
   void StartBoot(SessionSlot& slot, Created created);
   void OnStarted(const SessionId& id);
+  void OnRecorded(const SessionId& id, const Status& recorded);
+  void Answer(const SessionId& id, const Status& status);
   void OnBootDone(const SessionId& id, const Status& status);
   void OnMachine(const SessionId& id, const capsem::process::v1::MachineEvent& event);
   void OnProcessGone(const SessionId& id, const std::string& reason);
   void OnDead(SessionSlot& slot, const std::string& reason);
   void ForgetOldFailures();
   void StartHalt(SessionSlot& slot, Halt::Plan plan, Done done);
-  void Refuse(const Status& status, Done done);
   void OnHalted(const SessionId& id, const Status& status, Done done);
+  void OnEnded(const Status& status, Done done);
   void LookWhetherAllEnded();
-
-  struct Booting {
-    std::unique_ptr<Boot> flow;
-    Created created;  // answered once
-  };
 
   Loop& loop_;
   SessionTable& table_;
@@ -68,8 +86,10 @@ class Sessions {
   bool closing_ = false;
   absl::AnyInvocable<void()> all_ended_;
   std::deque<SessionId> failures_;  // of ephemeral sessions, oldest first
-  std::map<SessionId, Booting> boots_;
+  std::map<SessionId, std::unique_ptr<Boot>> boots_;
+  std::map<SessionId, Created> waiting_;  // for the session to be recorded and its machine to start
   std::map<SessionId, std::unique_ptr<Halt>> halts_;
+  size_t ending_ = 0;  // halts, and their records that are being written
   WeakOwner<Sessions> weak_{this};
 };
 

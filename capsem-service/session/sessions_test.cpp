@@ -1,5 +1,6 @@
 #include "session/sessions.h"
 
+#include "session/purge.h"
 #include "session/session_dir.h"
 #include "testing/one_machine.h"
 
@@ -63,7 +64,7 @@ TEST_CASE(
   OneMachine f;
   const std::string id = VALUE_OF(f.Create()).id();
   std::optional<Status> end;
-  const auto exec = f.Slot(id).client.Exec(
+  const auto exec = f.Slot(id).client->Exec(
       {.on_event = [](auto) {}, .on_ready = [] {}, .on_closed = [&](const Status& s) { end = s; }});
   REQUIRE(f.loop.RunUntil([&] { return f.process.hold && !f.process.execs.empty(); }));
   std::string reason;
@@ -154,15 +155,157 @@ TEST_CASE("of failed ephemeral sessions the newest five stay") {
   REQUIRE(f.HasDir(ids[2]));
 }
 
-TEST_CASE("at the end everything goes, and nothing new is taken") {
+TEST_CASE("at the end what stays is stopped, the rest goes, and nothing new is taken") {
   OneMachine f;
-  f.Run("box");
+  const std::string name = GENERATE("", "box");
+  const std::string id = f.Run(name);
+  f.process.on_stop = [&](uint32_t) { kill(f.Slot(id).process->pid(), SIGTERM); };
   bool over = false;
   f.sessions->EndAll([&] { over = true; });
   REQUIRE_CODE(f.Create(), kUnavailable);
   REQUIRE(f.loop.RunUntil([&] { return over; }));
-  REQUIRE(f.table.All().empty());
+  REQUIRE(f.HasDir(id) == !name.empty());
+  const auto recorded = VALUE_OF(f.registry->Read());
+  REQUIRE(recorded.size() == (name.empty() ? 0 : 1));
+  if (name.empty()) return;
+  REQUIRE(recorded[0].state == SessionRecord::State::kStopped);
+  REQUIRE_CODE(f.Start(id), kUnavailable);
+}
+
+TEST_CASE("a session that was told of is recorded, and forgotten when it is gone") {
+  OneMachine f;
+  const std::string name = GENERATE("", "box");
+  const std::string id = f.Run(name);
+  REQUIRE(f.loop.RunUntil([&] { return VALUE_OF(f.registry->Read())[0].used; }));
+  const auto recorded = VALUE_OF(f.registry->Read());
+  REQUIRE(recorded.size() == 1);
+  REQUIRE(recorded[0] == f.Slot(id).session.record());
+  REQUIRE(recorded[0].image_digest == "digest");
+  REQUIRE_OK(f.Delete(id));
+  REQUIRE(VALUE_OF(f.registry->Read()).empty());
+}
+
+TEST_CASE("a stopped session starts again on its own disk, as it was made") {
+  OneMachine f;
+  const std::string id = f.Run("box");
+  f.PowerOffAsAsked(id);
+  REQUIRE_OK(f.Stop("box"));
+  std::ofstream(f.dir / id + "/disk.img") << "written before";
+  const capsem::v1::Session session = VALUE_OF(f.Start("box"));
+  REQUIRE(session.state() == capsem::v1::SESSION_STATE_CREATING);
+  REQUIRE(session.id() == id);
+  REQUIRE(f.image_opened == "digest");
+  f.AwaitUp(id);
+  REQUIRE(VALUE_OF(f.Start("box")).state() == capsem::v1::SESSION_STATE_RUNNING);
+  std::string line;
+  std::getline(std::ifstream(f.dir / id + "/disk.img"), line);
+  REQUIRE(line == "written before");
+}
+
+TEST_CASE("a restart stops what runs, and starts it; of what does not stay there is none") {
+  OneMachine f;
+  const std::string id = f.Run("box");
+  f.PowerOffAsAsked(id);
+  REQUIRE(VALUE_OF(f.Restart("box")).state() == capsem::v1::SESSION_STATE_CREATING);
+  f.AwaitUp(id);
+  REQUIRE_OK(f.Delete("box"));
+  f.server.reset();
+  f.process.hold = nullptr;
+  const std::string ephemeral = f.Run();
+  REQUIRE_CODE(f.Restart(ephemeral), kFailedPrecondition);
+  REQUIRE(f.Get(ephemeral).state() == capsem::v1::SESSION_STATE_RUNNING);
+}
+
+TEST_CASE("a delete that comes into a restart wins") {
+  OneMachine f;
+  const std::string id = f.Run("box");
+  std::optional<Status> restarted;
+  f.sessions->Restart("box", std::chrono::seconds(100),
+                      [&](const auto& answer) { restarted = answer.status(); });
+  REQUIRE_OK(f.Delete("box"));
+  REQUIRE(f.loop.RunUntil([&] { return restarted.has_value(); }));
+  REQUIRE_CODE(*restarted, kNotFound);
+  REQUIRE(!f.HasDir(id));
+}
+
+TEST_CASE("a persistent session that died keeps its disk and starts again") {
+  OneMachine f;
+  const std::string id = f.Run("box");
+  SECTION("when nothing of it is left") {
+    kill(f.Slot(id).process->pid(), SIGKILL);
+    f.Await(id, capsem::v1::SESSION_STATE_FAILED);
+  }
+  SECTION("while its process is still there") {
+    f.process.Say(Event::STATE_GONE, "QEMU ended with signal 9 (Killed)");
+    f.Await(id, capsem::v1::SESSION_STATE_FAILED);
+    kill(f.Slot(id).process->pid(), SIGTERM);
+  }
+  REQUIRE(std::filesystem::exists(f.dir / id + "/disk.img"));
+  f.process.hold = nullptr;
+  REQUIRE_OK(f.Start("box"));
+  f.AwaitUp(id);
+}
+
+TEST_CASE("a start that cannot be leaves the session failed, with its disk and the reason") {
+  OneMachine f;
+  const std::string id = f.Run("box");
+  f.PowerOffAsAsked(id);
+  REQUIRE_OK(f.Stop("box"));
+  SECTION("its image is gone") {
+    f.image = NotFound("there is no image of digest digest");
+    REQUIRE_CODE(f.Start("box"), kNotFound);
+    REQUIRE(std::filesystem::exists(f.dir / id + "/disk.img"));
+  }
+  SECTION("its disk is gone") {
+    std::filesystem::remove(f.dir / id + "/disk.img");
+    REQUIRE_OK(f.Start("box"));
+  }
+  f.Await("box", capsem::v1::SESSION_STATE_FAILED);
+  REQUIRE(!f.Get("box").reason().empty());
+  REQUIRE(VALUE_OF(f.registry->Read())[0].id.text() == id);
+}
+
+TEST_CASE("a create that cannot be recorded is refused, and nothing of it stays") {
+  OneMachine f;
+  {
+    auto other = VALUE_OF(sqlite::Database::Open(f.dir / "registry.db"));
+    REQUIRE_OK(other.RunScript("DROP TABLE session_env"));
+  }
+  REQUIRE(!f.Create("box").ok());
+  REQUIRE(f.loop.RunUntil([&] { return f.table.All().empty(); }));
   REQUIRE(SessionDirsIn(f.dir.path()).empty());
+}
+
+TEST_CASE("of many creates of one name exactly one wins") {
+  OneMachine f;
+  int won = 0, taken = 0;
+  capsem::v1::CreateSessionRequest request;
+  request.set_name("box");
+  for (int i = 0; i < 8; ++i) {
+    f.sessions->Create(request, Sessions::Owner::kUser, [&](const auto& answer) {
+      ++(answer.ok() ? won : taken);
+      if (!answer.ok()) REQUIRE_CODE(answer, kAlreadyExists);
+    });
+  }
+  REQUIRE(f.loop.RunUntil([&] { return won + taken == 8; }));
+  REQUIRE(won == 1);
+}
+
+TEST_CASE("a purge takes the ephemeral sessions, or all") {
+  OneMachine f;
+  f.Run("box");
+  f.hold_disk = true;
+  REQUIRE_OK(f.Create());
+  f.release_disk();
+  const bool all = GENERATE(false, true);
+  std::optional<capsem::v1::PurgeSessionsResponse> purged;
+  Purge(f.loop, f.table, *f.sessions, all, [&](auto answer) { purged = VALUE_OF(answer); });
+  REQUIRE(!purged);
+  REQUIRE(f.loop.RunUntil([&] { return purged.has_value(); }));
+  REQUIRE(purged->ephemeral() == 1);
+  REQUIRE(purged->persistent() == (all ? 1 : 0));
+  REQUIRE(purged->sessions_size() == (all ? 2 : 1));
+  REQUIRE(f.table.All().size() == (all ? 0 : 1));
 }
 
 }  // namespace capsem::service

@@ -14,17 +14,20 @@
 #include "base/testing/status_matchers.h"
 #include "session/sessions.h"
 #include "testing/fake_process.h"
+#include "testing/open_registry.h"
 
 namespace capsem::service {
 
 struct OneMachine {
   TestLoop loop;
   TempDir dir;
-  SessionTable table{loop, dir.path()};
+  std::unique_ptr<Registry> registry = OpenRegistry(loop, dir);
+  SessionTable table{loop, dir.path(), *registry};
   KvmStatus kvm{loop, dir / "probe", dir / "kvm.json", "boot"};
   FakeProcess process{loop};
   std::optional<rpc::TestServer> server;
   Status program, image, disk, argv;  // what the tools answer
+  std::string image_opened;           // the name or digest that was asked for
   bool hold_disk = false;             // the disk is not ready until ReleaseDisk
   absl::AnyInvocable<void()> release_disk;
   std::optional<Sessions> sessions;
@@ -38,12 +41,13 @@ struct OneMachine {
                                                         : StatusOr<std::string>(program));
     };
     tools.process_env = {"PATH=/usr/bin:/bin"};
-    tools.open_image = [this](const std::string&, auto done) {
+    tools.open_image = [this](const std::string& name, auto done) {
+      image_opened = name;
       if (!image.ok()) return Answer<BootImage>(std::move(done), image);
       Answer<BootImage>(std::move(done), BootImage{"digest", Null(), Null(), Null()});
     };
-    tools.make_disk = [this](const std::string& path, auto done) {
-      MakeDisk(path, std::move(done));
+    tools.make_disk = [this](const std::string& folder, auto done) {
+      MakeDisk(folder, std::move(done));
     };
     tools.compile = [this](const MachineRequest&, auto done) {
       if (!argv.ok()) return Answer<std::vector<std::string>>(std::move(done), argv);
@@ -63,9 +67,9 @@ struct OneMachine {
     });
   }
   static UniqueFd Null() { return UniqueFd(open("/dev/null", O_RDWR | O_CLOEXEC)); }
-  void MakeDisk(const std::string& path, MachineTools::Done<UniqueFd> done) {
-    std::ofstream(path) << "disk";
-    const std::string socket = path.substr(0, path.rfind('/')) + "/process.sock";
+  void MakeDisk(const std::string& folder, MachineTools::Done<UniqueFd> done) {
+    std::ofstream(folder + "/disk.img") << "disk";
+    const std::string socket = folder + "/process.sock";
     if (disk.ok() && !server) server.emplace(loop, std::vector<grpc::Service*>{&process}, socket);
     auto answer = [this, done = std::move(done)]() mutable {
       if (!disk.ok()) return Answer<UniqueFd>(std::move(done), disk);
@@ -79,18 +83,45 @@ struct OneMachine {
     capsem::v1::CreateSessionRequest request;
     request.set_name(name);
     std::optional<StatusOr<capsem::v1::Session>> answer;
-    sessions->Create(request, [&](auto session) { answer = std::move(session); });
+    sessions->Create(request, Sessions::Owner::kUser,
+                     [&](auto session) { answer = std::move(session); });
     REQUIRE(!answer);
     REQUIRE(loop.RunUntil([&] { return answer.has_value(); }));
     return *answer;
   }
+  StatusOr<capsem::v1::Session> Answered(const std::function<void(Sessions::Created)>& call) {
+    std::optional<StatusOr<capsem::v1::Session>> answer;
+    call([&](auto session) { answer = std::move(session); });
+    REQUIRE(!answer);
+    REQUIRE(loop.RunUntil([&] { return answer.has_value(); }));
+    return *answer;
+  }
+  StatusOr<capsem::v1::Session> Start(const std::string& session) {
+    return Answered([&](auto started) { sessions->Start(session, std::move(started)); });
+  }
+  StatusOr<capsem::v1::Session> Restart(const std::string& session) {
+    return Answered([&](auto started) {
+      sessions->Restart(session, std::chrono::seconds(10), std::move(started));
+    });
+  }
   // A session whose guest is up.
   std::string Run(const std::string& name = {}) {
     const std::string id = VALUE_OF(Create(name)).id();
+    AwaitUp(id);
+    return id;
+  }
+  void AwaitUp(const std::string& id) {
     REQUIRE(loop.RunUntil([&] { return process.hold != nullptr; }));
     process.Say(FakeProcess::Event::STATE_READY);
     Await(id, capsem::v1::SESSION_STATE_RUNNING);
-    return id;
+  }
+  // The guest does as it is told. Its process's socket, which is the test's, serves the next one
+  // too.
+  void PowerOffAsAsked(const std::string& id) {
+    process.on_stop = [this, id](uint32_t) {
+      kill(Slot(id).process->pid(), SIGTERM);
+      loop.Post([this] { process.hold = nullptr; });
+    };
   }
   void Await(const std::string& id, capsem::v1::SessionState state) {
     REQUIRE(loop.RunUntil([&] { return Get(id).state() == state; }));
