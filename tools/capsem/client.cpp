@@ -136,6 +136,28 @@ std::vector<Status> Client::Stop(const std::vector<v1::StopSessionRequest>& requ
   return impl_->WaitForAll(&SessionsAsync::Stop, requests);
 }
 
+std::vector<Status> Client::Start(const std::vector<v1::StartSessionRequest>& requests) {
+  return impl_->WaitForAll(&SessionsAsync::Start, requests);
+}
+
+std::vector<Status> Client::Restart(const std::vector<v1::RestartSessionRequest>& requests) {
+  return impl_->WaitForAll(&SessionsAsync::Restart, requests);
+}
+
+StatusOr<v1::Session> Client::Persist(const v1::PersistSessionRequest& request) {
+  return impl_->Wait(*impl_->sessions, &SessionsAsync::Persist, request);
+}
+
+StatusOr<v1::Session> Client::Rename(const v1::RenameSessionRequest& request) {
+  return impl_->Wait(*impl_->sessions, &SessionsAsync::Rename, request);
+}
+
+StatusOr<v1::PurgeSessionsResponse> Client::Purge(bool all) {
+  v1::PurgeSessionsRequest request;
+  request.set_all(all);
+  return impl_->Wait(*impl_->sessions, &SessionsAsync::Purge, request);
+}
+
 std::vector<Status> Client::Delete(const std::vector<v1::DeleteSessionRequest>& requests) {
   return impl_->WaitForAll(&SessionsAsync::Delete, requests);
 }

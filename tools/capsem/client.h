@@ -32,7 +32,12 @@ class Client {
   StatusOr<v1::ListSessionsResponse> List();
   // All at once; an answer for each, in order.
   std::vector<Status> Stop(const std::vector<v1::StopSessionRequest>& requests);
+  std::vector<Status> Start(const std::vector<v1::StartSessionRequest>& requests);
+  std::vector<Status> Restart(const std::vector<v1::RestartSessionRequest>& requests);
   std::vector<Status> Delete(const std::vector<v1::DeleteSessionRequest>& requests);
+  StatusOr<v1::Session> Persist(const v1::PersistSessionRequest& request);
+  StatusOr<v1::Session> Rename(const v1::RenameSessionRequest& request);
+  StatusOr<v1::PurgeSessionsResponse> Purge(bool all);
   StatusOr<v1::ListImagesResponse> ListImages();
   StatusOr<v1::Image> InspectImage(std::string_view image);
   StatusOr<v1::VersionResponse> Version();

@@ -24,7 +24,8 @@ const std::vector<Verb>& Verbs() {
   // In the order of help.
   static const std::vector<Verb> verbs = {
       kRunVerb,          kCreateVerb, kExecVerb,    kListVerb,       kInfoVerb,
-      kLogsVerb,         kStopVerb,   kDeleteVerb,  kImageBuildVerb, kImageListVerb,
+      kLogsVerb,         kStopVerb,   kStartVerb,   kRestartVerb,    kPersistVerb,
+      kRenameVerb,       kDeleteVerb, kPurgeVerb,   kImageBuildVerb, kImageListVerb,
       kImageInspectVerb, kStatusVerb, kVersionVerb, kServiceRunVerb, kServiceStopVerb,
   };
   return verbs;

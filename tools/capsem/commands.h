@@ -43,7 +43,8 @@ std::string HelpOfAll();
 std::string HelpOfGroup(std::string_view group);
 
 extern const Verb kCreateVerb, kDeleteVerb, kExecVerb, kImageBuildVerb, kImageInspectVerb,
-    kImageListVerb, kInfoVerb, kListVerb, kLogsVerb, kRunVerb, kServiceRunVerb, kServiceStopVerb,
-    kStatusVerb, kStopVerb, kVersionVerb;
+    kImageListVerb, kInfoVerb, kListVerb, kLogsVerb, kPersistVerb, kPurgeVerb, kRenameVerb,
+    kRestartVerb, kRunVerb, kServiceRunVerb, kServiceStopVerb, kStartVerb, kStatusVerb, kStopVerb,
+    kVersionVerb;
 
 }  // namespace capsem::cli

@@ -45,6 +45,14 @@ Status AddEnvironment(const Args& args, google::protobuf::RepeatedPtrField<v1::E
   return OkStatus();
 }
 
+StatusOr<uint32_t> GraceOf(const Args& args) {
+  constexpr std::chrono::seconds kMaxGrace{300};  // sessions.proto
+  const auto grace = TRY(args.Seconds("--grace", kMaxGrace));
+  if (!grace) return 0u;
+  // No grace at all is the API's smallest one.
+  return std::max<uint32_t>(1, static_cast<uint32_t>(grace->count()));
+}
+
 std::string IsolationWarning(v1::Isolation isolation, bool quiet) {
   if (quiet || isolation != v1::ISOLATION_EMULATED || isatty(STDERR_FILENO) == 0) return "";
   return "capsem: warning: this machine is emulated: slower, and no security boundary; "

@@ -17,11 +17,16 @@ inline constexpr Option kMemoryOption{
 inline constexpr Option kRamOption{"--ram", "GB", "memory in GiB, with decimals"};
 inline constexpr Option kEnvOption{"-e, --env", "K=V",
                                    "a variable for the guest; may be given again"};
+inline constexpr Option kGraceOption{"--grace", "S",
+                                     "seconds to end by itself, 0 to 300 (default: 10)"};
 inline constexpr Option kJsonOption{"--json", "", "JSON for scripts, errors too"};
 
 StatusOr<v1::CreateSessionRequest> MachineOf(const Args& args);
 // `target` is the repeated field of EnvVar to fill.
 Status AddEnvironment(const Args& args, google::protobuf::RepeatedPtrField<v1::EnvVar>& target);
+
+// Of --grace, as the API has it: 0 is its default.
+StatusOr<uint32_t> GraceOf(const Args& args);
 
 // For stderr, when a person looks at it and the machine is only emulated; else "".
 std::string IsolationWarning(v1::Isolation isolation, bool quiet);
