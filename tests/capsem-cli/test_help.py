@@ -6,7 +6,8 @@ from support import cli
 
 pytestmark = pytest.mark.cli
 
-VERBS = ["run", "create", "exec", "list", "ls", "info", "logs", "stop", "delete", "rm", "image build", "image list",
+VERBS = ["run", "create", "exec", "list", "ls", "info", "logs", "stop", "start", "restart",
+         "persist", "rename", "delete", "rm", "purge", "image build", "image list",
          "image inspect", "status", "version", "service run", "service stop"]
 
 

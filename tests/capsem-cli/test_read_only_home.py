@@ -9,6 +9,7 @@ from support import cli, mounts
 pytestmark = pytest.mark.cli
 
 VERBS = [["list"], ["ls"], ["status"], ["create"], ["info", "box"], ["stop", "box"], ["delete", "box"], ["rm", "box"],
+         ["start", "box"], ["restart", "box"], ["persist", "box"], ["rename", "box", "crate"], ["purge", "-y"],
          ["logs", "box"], ["logs"], ["image", "build"], ["image", "list"], ["image", "inspect"],
          ["run", "true"], ["exec", "box", "true"]]
 

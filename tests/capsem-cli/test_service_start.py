@@ -102,6 +102,8 @@ def test_sockets_and_logs_are_for_their_owner_only(home):
 
 
 @pytest.mark.parametrize("words,code", [(["info", "nobody"], 3), (["delete", "nobody"], 3), (["stop", "nobody"], 3),
+                                        (["start", "nobody"], 3), (["restart", "nobody"], 3),
+                                        (["persist", "nobody", "box"], 3), (["rename", "nobody", "box"], 3),
                                         (["exec", "nobody", "ls"], 125), (["logs", "nobody"], 3),
                                         (["info", "../x"], 2), (["image", "inspect", "nothing"], 3)])
 def test_what_is_not_there_is_named(service, words, code):
