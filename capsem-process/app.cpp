@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/small_file.h"
 #include "machine/qemu_machine.h"
 #include "wire/run_dir.h"
 
@@ -16,6 +17,8 @@ namespace {
 constexpr std::chrono::seconds kBootLimit{120};
 // QEMU closes its sockets and exits within milliseconds of each other, also on a busy host.
 constexpr std::chrono::seconds kLostLimit{2};
+// What a guest gets to power off when nobody waits for it any more: as long as `capsem stop` gives.
+constexpr uint32_t kLeaseStopGraceMs = 10'000;
 // How long the last words to those who hold this process may take.
 constexpr std::chrono::seconds kLeaveLimit{1};
 
@@ -36,13 +39,17 @@ StatusOr<std::unique_ptr<App>> App::Create(Loop& loop, Config config) {
 App::App(Loop& loop, Config config)
     : loop_(loop),
       config_(std::move(config)),
+      keep_(config_.launch.keep()),
+      door_(config_.launch.secret(), config_.launch.session_id()),
+      lease_(loop, std::chrono::milliseconds(config_.launch.orphan_lease_ms()),
+             [this] { OnLeaseOver(); }),
       boot_limit_(loop),
       stop_limit_(loop),
       lost_limit_(loop),
       leave_limit_(loop) {}
 
 Status App::Start() {
-  parent_ = TRY(ParentWatch::Create(loop_, config_.parent, [this] { OnParentGone(); }));
+  parent_ = TRY(ParentWatch::Create(loop_, config_.parent, [this] { lease_.ParentGone(); }));
   GuestIdentity identity{config_.launch.session_id(), config_.launch.session_name(), {}};
   for (const auto& entry : config_.launch.env()) identity.env[entry.key()] = entry.value();
   guest_ = std::make_unique<GuestSession>(loop_, std::move(identity), GuestEvents());
@@ -77,7 +84,7 @@ Status App::StartMachine() {
 }
 
 Status App::Serve() {
-  rpc_ = std::make_unique<ProcessRpc>(loop_, life_, *guest_, Verbs());
+  rpc_ = std::make_unique<ProcessRpc>(loop_, life_, *guest_, door_, Verbs());
   endpoint_ = TRY(rpc::ServerEndpoint::Listen(
       loop_, config_.launch.session_dir() + "/" + session_file::kProcessSocket, {rpc_.get()}));
   return SayListening(std::move(config_.ready_pipe));
@@ -99,6 +106,9 @@ ProcessVerbs App::Verbs() {
           },
       .machine_pid =
           [this] { return machine_ == nullptr ? 0u : static_cast<uint32_t>(machine_->pid()); },
+      .set_keep = [this](bool keep) { keep_ = keep; },
+      .on_held = [this] { lease_.Hold(); },
+      .on_released = [this] { lease_.Release(); },
       .on_idle = [this] { LeaveWhenIdle(); },
   };
 }
@@ -141,14 +151,25 @@ void App::OnMachineExit(Machine::Exit exit) {
 void App::End(const std::string& reason, bool clean) {
   if (life_.state() == Life::State::kGone) return;
   log::Info("the machine is gone", {{"reason", reason}, {"clean", clean}});
+  lease_.Cancel();
   boot_limit_.Cancel();
   stop_limit_.Cancel();
   lost_limit_.Cancel();
   machine_->Kill();
   guest_->Fail(Unavailable("the machine is gone: {}", reason));
+  LeaveLastWord(reason, clean);
   life_.Gone(reason, clean);
   leave_limit_.Start(kLeaveLimit, [this] { Leave(); });
   loop_.Post([this] { LeaveWhenIdle(); });
+}
+
+void App::LeaveLastWord(const std::string& reason, bool clean) {
+  capsem::process::v1::LastWord word;
+  word.set_reason(reason);
+  word.set_clean(clean);
+  const std::string path = config_.launch.session_dir() + "/" + session_file::kLastWord;
+  const Status written = WriteSmallFile(path, word.SerializeAsString());
+  if (!written.ok()) log::Warning("no last word is left", {{"why", written}});
 }
 
 void App::OnDeviceLost(const Status& why) {
@@ -157,9 +178,14 @@ void App::OnDeviceLost(const Status& why) {
   lost_limit_.Start(kLostLimit, [this] { End("QEMU lost the vsock device", false); });
 }
 
-void App::OnParentGone() {
-  // Nobody could find this machine again (adoption has no lease yet). Its folder stays: the next
-  // service knows from the registry whether the session does.
+void App::OnLeaseOver() {
+  const bool ran = life_.state() != Life::State::kBooting;
+  if (keep_ && ran) {
+    log::Warning("no capsem-service came back: this machine is stopped");
+    return Stop(kLeaseStopGraceMs, [](const Status&) {});
+  }
+  // Nobody will ever ask for this machine again. Its folder stays: the next service knows from the
+  // registry whether the session does.
   log::Warning("capsem-service is gone: this machine ends");
   machine_.reset();
   _exit(0);

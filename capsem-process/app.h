@@ -6,12 +6,14 @@
 #include <memory>
 #include <string>
 
+#include "api/door.h"
 #include "api/process_rpc.h"
 #include "base/loop.h"
 #include "base/timer.h"
 #include "config.h"
 #include "guard/parent_watch.h"
 #include "guest/guest_session.h"
+#include "lease.h"
 #include "life.h"
 #include "machine/machine.h"
 #include "replug.h"
@@ -38,8 +40,10 @@ class App {
   void OnMachineExit(Machine::Exit exit);
   // Everything that waits ends with this reason; the process leaves when nobody listens any more.
   void End(const std::string& reason, bool clean);
+  // For a service that is not our parent.
+  void LeaveLastWord(const std::string& reason, bool clean);
   void OnDeviceLost(const Status& why);
-  void OnParentGone();
+  void OnLeaseOver();
   void LeaveWhenIdle();
   void Leave();
 
@@ -47,7 +51,10 @@ class App {
   Config config_;
   int exit_code_ = 0;
   bool leaving_ = false;
+  bool keep_;  // the session is to be found again when this process is gone
+  const Door door_;
   Life life_;
+  Lease lease_;
   std::unique_ptr<ParentWatch> parent_;
   std::unique_ptr<GuestSession> guest_;
   std::unique_ptr<VsockPort> port_;

@@ -74,7 +74,10 @@ ExecSink ExecCall::MakeSink() {
   return {
       .on_event =
           [self = weak_.Get()](ExecEvent event) {
-            return !self || self->finished_ || self->stream_->Write(event);
+            if (!self || self->finished_) return true;
+            if (!event.has_exit()) return self->stream_->Write(event);
+            self->exit_ = std::move(event);
+            return true;
           },
       .on_stdin_ready =
           [self = weak_.Get()] {
@@ -89,6 +92,7 @@ ExecSink ExecCall::MakeSink() {
 
 void ExecCall::Finish(const Status& status) {
   if (std::exchange(finished_, true)) return;
+  if (exit_) return stream_->FinishWith(*exit_, status);
   stream_->Finish(status);
 }
 

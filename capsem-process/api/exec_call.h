@@ -8,6 +8,7 @@
 #include <absl/functional/any_invocable.h>
 
 #include <memory>
+#include <optional>
 
 #include "base/weak.h"
 #include "capsem/v1/execs.pb.h"
@@ -37,6 +38,7 @@ class ExecCall {
   GuestSession& guest_;
   absl::AnyInvocable<void()> on_over_;
   Weak<ExecRun> run_;
+  std::optional<capsem::v1::ExecEvent> exit_;  // goes out with the end of the stream
   bool start_seen_ = false;
   bool finished_ = false;
   WeakOwner<ExecCall> weak_{this};

@@ -5,28 +5,44 @@
 namespace capsem::process {
 
 using capsem::process::v1::HoldRequest;
+using capsem::process::v1::IntroduceRequest;
+using capsem::process::v1::IntroduceResponse;
 using capsem::process::v1::MachineEvent;
 using capsem::process::v1::ReplugRequest;
 using capsem::process::v1::ReplugResponse;
+using capsem::process::v1::SetKeepRequest;
+using capsem::process::v1::SetKeepResponse;
 using capsem::process::v1::StopRequest;
 using capsem::process::v1::StopResponse;
 using capsem::v1::SignalRequest;
 using capsem::v1::SignalResponse;
 
-ProcessRpc::ProcessRpc(Loop& loop, Life& life, GuestSession& guest, ProcessVerbs verbs)
-    : loop_(loop), life_(life), guest_(guest), verbs_(std::move(verbs)) {
+ProcessRpc::ProcessRpc(Loop& loop, Life& life, GuestSession& guest, const Door& door,
+                       ProcessVerbs verbs)
+    : loop_(loop), life_(life), guest_(guest), door_(door), verbs_(std::move(verbs)) {
   life_.Observe([this](const Life&) { TellHolds(); });
 }
 
-grpc::ServerWriteReactor<grpc::ByteBuffer>* ProcessRpc::Hold(grpc::CallbackServerContext*,
+grpc::ServerUnaryReactor* ProcessRpc::Introduce(grpc::CallbackServerContext*,
+                                                const grpc::ByteBuffer* in, grpc::ByteBuffer* out) {
+  return rpc::OnLoop<IntroduceRequest, IntroduceResponse>(
+      loop_, in, out,
+      [this](const IntroduceRequest& request, auto reply) { reply(door_.Introduce(request)); });
+}
+
+grpc::ServerWriteReactor<grpc::ByteBuffer>* ProcessRpc::Hold(grpc::CallbackServerContext* context,
                                                              const grpc::ByteBuffer* in) {
   return HoldStream::Accept<HoldRequest>(
-      loop_, in, [this](const HoldRequest&, auto stream) { AddHold(std::move(stream)); });
+      loop_, in, [this, allowed = door_.Check(*context)](const HoldRequest&, auto stream) {
+        if (!allowed.ok()) return stream->Finish(allowed);
+        AddHold(std::move(stream));
+      });
 }
 
 grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* ProcessRpc::Exec(
-    grpc::CallbackServerContext*) {
-  return ExecCall::Stream::Accept(loop_, [this](auto stream) {
+    grpc::CallbackServerContext* context) {
+  return ExecCall::Stream::Accept(loop_, [this, allowed = door_.Check(*context)](auto stream) {
+    if (!allowed.ok()) return stream->Finish(allowed);
     const auto slot = execs_.emplace(execs_.end());
     *slot = std::make_unique<ExecCall>(std::move(stream), life_, guest_, [this, slot] {
       // Later: the call's own event is on the stack.
@@ -38,20 +54,20 @@ grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* ProcessRpc::Exec(
   });
 }
 
-grpc::ServerUnaryReactor* ProcessRpc::Signal(grpc::CallbackServerContext*,
+grpc::ServerUnaryReactor* ProcessRpc::Signal(grpc::CallbackServerContext* context,
                                              const grpc::ByteBuffer* in, grpc::ByteBuffer* out) {
-  return rpc::OnLoop<SignalRequest, SignalResponse>(
-      loop_, in, out, [this](const SignalRequest& request, auto reply) {
+  return Guarded<SignalRequest, SignalResponse>(
+      *context, in, out, [this](const SignalRequest& request, auto reply) {
         const Status status = guest_.Signal(request.exec(), request.signal());
         if (!status.ok()) return reply(status);
         reply(SignalResponse());
       });
 }
 
-grpc::ServerUnaryReactor* ProcessRpc::Stop(grpc::CallbackServerContext*, const grpc::ByteBuffer* in,
-                                           grpc::ByteBuffer* out) {
-  return rpc::OnLoop<StopRequest, StopResponse>(
-      loop_, in, out, [this](const StopRequest& request, auto reply) {
+grpc::ServerUnaryReactor* ProcessRpc::Stop(grpc::CallbackServerContext* context,
+                                           const grpc::ByteBuffer* in, grpc::ByteBuffer* out) {
+  return Guarded<StopRequest, StopResponse>(
+      *context, in, out, [this](const StopRequest& request, auto reply) {
         verbs_.stop(request.grace_ms(), [reply = std::move(reply)](Status status) mutable {
           if (!status.ok()) return reply(status);
           reply(StopResponse());
@@ -59,19 +75,30 @@ grpc::ServerUnaryReactor* ProcessRpc::Stop(grpc::CallbackServerContext*, const g
       });
 }
 
-grpc::ServerUnaryReactor* ProcessRpc::Replug(grpc::CallbackServerContext*,
-                                             const grpc::ByteBuffer* in, grpc::ByteBuffer* out) {
-  return rpc::OnLoop<ReplugRequest, ReplugResponse>(
-      loop_, in, out, [this](const ReplugRequest& request, auto reply) {
-        verbs_.replug(request, std::move(reply));
+grpc::ServerUnaryReactor* ProcessRpc::SetKeep(grpc::CallbackServerContext* context,
+                                              const grpc::ByteBuffer* in, grpc::ByteBuffer* out) {
+  return Guarded<SetKeepRequest, SetKeepResponse>(
+      *context, in, out, [this](const SetKeepRequest& request, auto reply) {
+        verbs_.set_keep(request.keep());
+        reply(SetKeepResponse());
       });
+}
+
+grpc::ServerUnaryReactor* ProcessRpc::Replug(grpc::CallbackServerContext* context,
+                                             const grpc::ByteBuffer* in, grpc::ByteBuffer* out) {
+  return Guarded<ReplugRequest, ReplugResponse>(*context, in, out,
+                                                [this](const ReplugRequest& request, auto reply) {
+                                                  verbs_.replug(request, std::move(reply));
+                                                });
 }
 
 void ProcessRpc::AddHold(std::unique_ptr<HoldStream> stream) {
   const auto slot = holds_.insert(holds_.end(), std::move(stream));
+  verbs_.on_held();
   (*slot)->Begin({.on_closed = [this, slot](bool) {
     loop_.Post([this, slot] {
       holds_.erase(slot);
+      verbs_.on_released();
       AfterRemoval();
     });
   }});

@@ -7,6 +7,7 @@
 #include <list>
 #include <memory>
 
+#include "api/door.h"
 #include "api/exec_call.h"
 #include "base/loop.h"
 #include "capsem/process/v1/process.grpc.pb.h"
@@ -24,20 +25,27 @@ struct ProcessVerbs {
                           absl::AnyInvocable<void(StatusOr<capsem::process::v1::ReplugResponse>)>)>
       replug;
   absl::AnyInvocable<uint32_t()> machine_pid;
+  absl::AnyInvocable<void(bool)> set_keep;
+  // A Hold stream began; or one has ended.
+  absl::AnyInvocable<void()> on_held;
+  absl::AnyInvocable<void()> on_released;
   // Nobody holds this process any more and no call is being served.
   absl::AnyInvocable<void()> on_idle;
 };
 
 using MachineService = capsem::process::v1::Machine;
-using ProcessRpcBase =
+using ProcessRpcBase = MachineService::WithRawCallbackMethod_Introduce<
     MachineService::WithRawCallbackMethod_Hold<MachineService::WithRawCallbackMethod_Exec<
         MachineService::WithRawCallbackMethod_Signal<MachineService::WithRawCallbackMethod_Stop<
-            MachineService::WithRawCallbackMethod_Replug<MachineService::Service>>>>>;
+            MachineService::WithRawCallbackMethod_SetKeep<
+                MachineService::WithRawCallbackMethod_Replug<MachineService::Service>>>>>>>;
 
 class ProcessRpc final : public ProcessRpcBase {
  public:
-  ProcessRpc(Loop& loop, Life& life, GuestSession& guest, ProcessVerbs verbs);
+  ProcessRpc(Loop& loop, Life& life, GuestSession& guest, const Door& door, ProcessVerbs verbs);
 
+  grpc::ServerUnaryReactor* Introduce(grpc::CallbackServerContext*, const grpc::ByteBuffer* in,
+                                      grpc::ByteBuffer* out) override;
   grpc::ServerWriteReactor<grpc::ByteBuffer>* Hold(grpc::CallbackServerContext*,
                                                    const grpc::ByteBuffer* in) override;
   grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* Exec(
@@ -46,6 +54,8 @@ class ProcessRpc final : public ProcessRpcBase {
                                    grpc::ByteBuffer* out) override;
   grpc::ServerUnaryReactor* Stop(grpc::CallbackServerContext*, const grpc::ByteBuffer* in,
                                  grpc::ByteBuffer* out) override;
+  grpc::ServerUnaryReactor* SetKeep(grpc::CallbackServerContext*, const grpc::ByteBuffer* in,
+                                    grpc::ByteBuffer* out) override;
   grpc::ServerUnaryReactor* Replug(grpc::CallbackServerContext*, const grpc::ByteBuffer* in,
                                    grpc::ByteBuffer* out) override;
 
@@ -55,6 +65,20 @@ class ProcessRpc final : public ProcessRpcBase {
  private:
   using HoldStream = rpc::ServerWriter<capsem::process::v1::MachineEvent>;
 
+  // A unary verb behind the door.
+  template <typename Request, typename Response, typename Handler>
+  grpc::ServerUnaryReactor* Guarded(const grpc::CallbackServerContext& context,
+                                    const grpc::ByteBuffer* in, grpc::ByteBuffer* out,
+                                    Handler handler) {
+    return rpc::OnLoop<Request, Response>(
+        loop_, in, out,
+        [allowed = door_.Check(context), handler = std::move(handler)](const Request& request,
+                                                                       auto reply) mutable {
+          if (!allowed.ok()) return reply(allowed);
+          handler(request, std::move(reply));
+        });
+  }
+
   void AddHold(std::unique_ptr<HoldStream> stream);
   void TellHolds();
   capsem::process::v1::MachineEvent Now();
@@ -63,6 +87,7 @@ class ProcessRpc final : public ProcessRpcBase {
   Loop& loop_;
   Life& life_;
   GuestSession& guest_;
+  const Door& door_;
   ProcessVerbs verbs_;
   std::list<std::unique_ptr<HoldStream>> holds_;
   std::list<std::unique_ptr<ExecCall>> execs_;

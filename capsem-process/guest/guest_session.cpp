@@ -1,32 +1,17 @@
 #include "guest/guest_session.h"
 
-#include <sys/random.h>
-
 #include <chrono>
 #include <utility>
 
 #include "base/log.h"
 #include "wire/limits.h"
+#include "wire/proof.h"
 
 namespace capsem::process {
 namespace {
 
 using capsem::guest::v1::GuestFrame;
 using capsem::guest::v1::HostFrame;
-
-std::string RandomBytes(size_t count) {
-  std::string bytes(count, '\0');
-  ENSURE(getrandom(bytes.data(), count, 0) == static_cast<ssize_t>(count));
-  return bytes;
-}
-
-std::string RandomHex(size_t bytes) {
-  std::string text;
-  for (const char byte : RandomBytes(bytes)) {
-    text += fmt::format("{:02x}", static_cast<unsigned char>(byte));
-  }
-  return text;
-}
 
 capsem::guest::v1::ExecStart ToGuest(const capsem::v1::ExecStart& request, uint64_t exec) {
   capsem::guest::v1::ExecStart start;
@@ -97,8 +82,8 @@ void GuestSession::Configure() {
   (*configure.mutable_env())["CAPSEM_VM_NAME"] = configure.hostname();
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   configure.set_wall_clock_ns(std::chrono::duration_cast<std::chrono::nanoseconds>(now).count());
-  configure.set_entropy(RandomBytes(32));
-  configure.set_machine_id(RandomHex(16));
+  configure.set_entropy(wire::RandomBytes(32));
+  configure.set_machine_id(wire::ToHex(wire::RandomBytes(16)));
   link_->SendControl(frame);
 }
 

@@ -2,12 +2,10 @@
 
 #include <fcntl.h>
 #include <nettle/sha2.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <cstring>
 
-#include "base/unique_fd.h"
+#include "base/small_file.h"
 #include "wire/limits.h"
 
 namespace capsem::process {
@@ -93,30 +91,11 @@ StatusOr<LinkState> DecodeLinkState(std::string_view bytes) {
 }
 
 Status WriteLinkState(const std::string& path, const LinkState& state) {
-  const std::string bytes = EncodeLinkState(state);
-  const std::string temporary = path + ".new";
-  const UniqueFd fd(open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-  if (!fd.valid()) return FromErrno("create {}", temporary);
-  if (write(fd.get(), bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size())) {
-    return FromErrno("write {}", temporary);
-  }
-  if (fsync(fd.get()) != 0) return FromErrno("fsync {}", temporary);
-  if (rename(temporary.c_str(), path.c_str()) != 0) return FromErrno("rename to {}", path);
-  return OkStatus();
+  return WriteSmallFile(path, EncodeLinkState(state));
 }
 
 StatusOr<LinkState> ReadLinkState(const std::string& path) {
-  const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-  if (!fd.valid()) return FromErrno("open {}", path);
-  struct stat about {};
-  if (fstat(fd.get(), &about) != 0) return FromErrno("stat {}", path);
-  if (static_cast<size_t>(about.st_size) > kMaxBytes) {
-    return DataLoss("{} has {} bytes", path, about.st_size);
-  }
-  std::string bytes(static_cast<size_t>(about.st_size), '\0');
-  if (read(fd.get(), bytes.data(), bytes.size()) != about.st_size)
-    return FromErrno("read {}", path);
-  auto state = DecodeLinkState(bytes);
+  auto state = DecodeLinkState(TRY(ReadSmallFile(AT_FDCWD, path, kMaxBytes)));
   if (!state.ok()) return Annotate(state.status(), "{}", path);
   return state;
 }

@@ -85,7 +85,8 @@ TEST_CASE("a guest and the host talk through QEMU's rings") {
   REQUIRE(send(fixture.hosts.at(kPort).get(), "pong", 4, 0) == 4);
   REQUIRE(fixture.Receive().payload == "pong");
   REQUIRE(fixture.qemu->TakeInterrupt(0));
-  REQUIRE(fixture.qemu->TakeInterrupt(1));
+  bool told = false;  // by and by
+  REQUIRE(fixture.loop.RunUntil([&] { return told = told || fixture.qemu->TakeInterrupt(1); }));
 }
 
 TEST_CASE("a connection outlives a pause of the machine") {

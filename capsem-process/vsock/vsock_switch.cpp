@@ -5,7 +5,8 @@
 
 namespace capsem::process {
 
-VsockSwitch::VsockSwitch(Loop& loop, Config config) : loop_(loop), config_(std::move(config)) {}
+VsockSwitch::VsockSwitch(Loop& loop, Config config)
+    : loop_(loop), config_(std::move(config)), returned_timer_(loop) {}
 
 void VsockSwitch::Start(const Rings& rings) {
   if (broken_) return;
@@ -16,6 +17,8 @@ void VsockSwitch::Start(const Rings& rings) {
 }
 
 void VsockSwitch::Stop() {
+  // The rings may go on elsewhere: nothing stays owed.
+  if (running()) TellReturned();
   rings_ = {};
   for (auto bridge = bridges_.begin(); bridge != bridges_.end();) bridge = Settle(bridge);
 }
@@ -69,8 +72,17 @@ void VsockSwitch::Finish(Status status) {
 Status VsockSwitch::Answer() {
   TRY(SendOwed());
   if (TRY(rings_.to_guest->Publish())) config_.interrupt(Ring::kToGuest);
-  if (TRY(rings_.from_guest->Publish())) config_.interrupt(Ring::kFromGuest);
+  if (TRY(rings_.from_guest->Publish())) returned_owed_ = true;
+  if (returned_owed_ && returned_ >= kReturnedAtOnce) TellReturned();
+  if (returned_owed_ && !returned_timer_.active())
+    returned_timer_.Start(kReturnedLater, [this] { TellReturned(); });
   return OkStatus();
+}
+
+void VsockSwitch::TellReturned() {
+  returned_timer_.Cancel();
+  returned_ = 0;
+  if (std::exchange(returned_owed_, false)) config_.interrupt(Ring::kFromGuest);
 }
 
 void VsockSwitch::Break(Status status) {
@@ -101,6 +113,7 @@ StatusOr<bool> VsockSwitch::TakeFromGuest() {
     TRY(OnChain());
     // Only now: once its buffer is in the used ring, the guest may use it for something else.
     TRY(rings_.from_guest->Push(chain_.head, 0));
+    ++returned_;
   }
   return true;
 }

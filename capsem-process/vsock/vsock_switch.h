@@ -13,12 +13,14 @@
 
 #include <absl/functional/any_invocable.h>
 
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <map>
 
 #include "base/loop.h"
 #include "base/status.h"
+#include "base/timer.h"
 #include "base/unique_fd.h"
 #include "base/weak.h"
 #include "vsock/packet_buffer.h"
@@ -35,6 +37,11 @@ class VsockSwitch {
   static constexpr size_t kPacketsPerTurn = 64;
   // Answers to packets of no connection that wait for buffers; more wait in the guest's ring.
   static constexpr size_t kMaxResets = 64;
+  // The guest is told at once of so many packets that it gets back, of fewer by and by: it only
+  // frees them then, and an interrupt costs an emulated machine 0.2 ms. The ring holds 128; a
+  // packet of Linux has 64 KiB.
+  static constexpr size_t kReturnedAtOnce = 16;
+  static constexpr std::chrono::milliseconds kReturnedLater{20};
 
   struct Rings {
     const GuestMemory* memory;
@@ -87,6 +94,7 @@ class VsockSwitch {
   // What every entry ends with: answers, used rings, interrupts, watches; or the break.
   void Finish(Status status);
   Status Answer();
+  void TellReturned();
   void Break(Status status);
 
   // From the guest. True: there may be more.
@@ -112,6 +120,9 @@ class VsockSwitch {
   std::deque<VsockHeader> resets_;
   DescriptorChain chain_;
   PacketBuffer buffer_;
+  size_t returned_ = 0;         // packets that the guest has got back and not been told of
+  bool returned_owed_ = false;  // the guest wants to hear of them
+  Timer returned_timer_;
   bool starved_ = false;  // the guest has no buffers for us, and a kick will say when it has
   bool turn_posted_ = false;
   bool broken_ = false;

@@ -126,6 +126,30 @@ TEST_CASE("a connection carries bytes both ways") {
   REQUIRE(fixture.interrupts[Ring::kToGuest] > 0);
 }
 
+TEST_CASE("the guest hears of the packets it gets back: of many at once, of few by and by") {
+  Fixture fixture;
+  fixture.AddReceiveBuffers(8);
+  const int& told = fixture.interrupts[Ring::kFromGuest];
+  SECTION("few") {
+    fixture.driver.Send(GuestDriver::Header(VsockOp::kRequest, kPort));
+    fixture.device->OnKick(Ring::kFromGuest);
+    REQUIRE(told == 0);
+    REQUIRE(fixture.loop.RunUntil([&] { return told == 1; }));
+  }
+  SECTION("many") {
+    for (size_t i = 0; i < VsockSwitch::kReturnedAtOnce; ++i)
+      fixture.driver.Send(GuestDriver::Header(VsockOp::kReset, kPort));
+    fixture.device->OnKick(Ring::kFromGuest);
+    REQUIRE(told == 1);
+  }
+  SECTION("before the rings stop") {
+    fixture.driver.Send(GuestDriver::Header(VsockOp::kRequest, kPort));
+    fixture.device->OnKick(Ring::kFromGuest);
+    fixture.Stop();
+    REQUIRE(told == 1);
+  }
+}
+
 TEST_CASE("what was put into the rings before the start is served by the start") {
   Fixture fixture;
   fixture.Stop();

@@ -8,6 +8,7 @@
 //   once, with the status that the server gave or why the call broke.
 // - A stream object may be dropped in any of its own events; dropping it before its end cancels the
 //   call. The loop must outlive the call, which outlives the object by a moment.
+// - A ClientStream reaches the server with its first Write, or with FinishWriting.
 // - Back-pressure as in server_stream.h: Write says when over 1 MiB wait, PauseReading stops asking
 //   for messages. While reading is paused the end of the call is not heard.
 #pragma once
@@ -49,6 +50,7 @@ class ClientStream {
       const CallOptions& options, Events events) {
     auto call = std::make_shared<Call>(loop, std::move(events));
     Apply(options, call->context());
+    call->context().set_initial_metadata_corked(true);
     (stub->*method)(&call->context(), call.get());
     call->Begin();
     return std::unique_ptr<ClientStream>(new ClientStream(std::move(call)));

@@ -1,5 +1,7 @@
 #include "rpc/server_call.h"
 
+#include <utility>
+
 #include "rpc/status_code.h"
 
 namespace capsem::rpc::internal {
@@ -19,6 +21,9 @@ class WriteReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer>, pu
   void GrpcRead(grpc::ByteBuffer*) override {}
   void GrpcWrite(const grpc::ByteBuffer* message) override { StartWrite(message); }
   void GrpcFinish(const grpc::Status& status) override { ServerWriteReactor::Finish(status); }
+  void GrpcWriteAndFinish(const grpc::ByteBuffer* last, const grpc::Status& status) override {
+    StartWriteAndFinish(last, {}, status);
+  }
   void OnWriteDone(bool ok) override { PostWriteDone(ok); }
   void OnCancel() override { PostCancelled(); }
   void OnDone() override { PostDone(); }
@@ -30,6 +35,7 @@ class BidiReactor final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc:
   static BidiCall Create(Loop& loop) {
     const std::shared_ptr<BidiReactor> call(new BidiReactor(loop));
     call->self_ = call;
+    call->ReadEarly();
     return {call, call.get()};
   }
 
@@ -38,6 +44,9 @@ class BidiReactor final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc:
   void GrpcRead(grpc::ByteBuffer* message) override { StartRead(message); }
   void GrpcWrite(const grpc::ByteBuffer* message) override { StartWrite(message); }
   void GrpcFinish(const grpc::Status& status) override { ServerBidiReactor::Finish(status); }
+  void GrpcWriteAndFinish(const grpc::ByteBuffer* last, const grpc::Status& status) override {
+    StartWriteAndFinish(last, {}, status);
+  }
   void OnReadDone(bool ok) override { PostReadDone(ok); }
   void OnWriteDone(bool ok) override { PostWriteDone(ok); }
   void OnCancel() override { PostCancelled(); }
@@ -52,10 +61,16 @@ BidiCall NewBidiCall(Loop& loop) { return BidiReactor::Create(loop); }
 void ServerCall::Begin(Events events) {
   loop_.AssertOwned();
   events_ = std::make_shared<Events>(std::move(events));
+  begun_ = true;
   if (close_told_) return;
   if (cancelled_) {
     // The caller went before the stream was begun: tell it, but not from within this call.
     return loop_.Post([self = shared_from_this()] { self->Close(true); });
+  }
+  if (early_) {
+    loop_.Post([self = shared_from_this()] {
+      if (const auto early = std::exchange(self->early_, std::nullopt)) self->OnReadDone(*early);
+    });
   }
   ReadNext();
 }
@@ -81,6 +96,13 @@ void ServerCall::Finish(const Status& status) {
   WriteNext();
 }
 
+void ServerCall::FinishWith(grpc::ByteBuffer last, const Status& status) {
+  if (finish_ || cancelled_) return Finish(status);
+  queued_bytes_ += last.Length();
+  queue_.push_back(std::move(last));
+  Finish(status);
+}
+
 void ServerCall::Fail(const Status& status) {
   if (finish_) return;
   finish_ = ToGrpc(status);
@@ -89,6 +111,7 @@ void ServerCall::Fail(const Status& status) {
 
 void ServerCall::Abandon() {
   events_ = nullptr;
+  begun_ = true;
   Finish(Internal("the call was dropped without an answer"));
 }
 
@@ -109,7 +132,16 @@ void ServerCall::PostDone() {
   loop_.Post([self = std::move(self_)] { self->Close(false); });
 }
 
+void ServerCall::ReadEarly() {
+  reading_ = true;
+  GrpcRead(&incoming_);
+}
+
 void ServerCall::OnReadDone(bool ok) {
+  if (!begun_) {
+    early_ = ok;
+    return;
+  }
   reading_ = false;
   grpc::ByteBuffer message;
   message.Swap(&incoming_);
@@ -161,7 +193,10 @@ void ServerCall::ReadNext() {
 
 void ServerCall::WriteNext() {
   if (writing_ || finish_sent_) return;
-  if (!queue_.empty()) {
+  if (queue_.size() == 1 && finish_) {
+    writing_ = finish_sent_ = true;
+    GrpcWriteAndFinish(&queue_.front(), *finish_);
+  } else if (!queue_.empty()) {
     writing_ = true;
     GrpcWrite(&queue_.front());
   } else if (finish_) {

@@ -33,6 +33,7 @@ class ServerCall : public std::enable_shared_from_this<ServerCall> {
   bool Write(grpc::ByteBuffer message);
   void PauseReading(bool paused);
   void Finish(const Status& status);
+  void FinishWith(grpc::ByteBuffer last, const Status& status);
   // From on_message: what came is no message, so the call ends with `status`; on_closed(true) is
   // told at once.
   void Fail(const Status& status);
@@ -46,12 +47,17 @@ class ServerCall : public std::enable_shared_from_this<ServerCall> {
   virtual void GrpcRead(grpc::ByteBuffer* message) = 0;
   virtual void GrpcWrite(const grpc::ByteBuffer* message) = 0;
   virtual void GrpcFinish(const grpc::Status& status) = 0;
+  // No GrpcWrite's end is told of it, only PostDone.
+  virtual void GrpcWriteAndFinish(const grpc::ByteBuffer* last, const grpc::Status& status) = 0;
 
   // ---- from gRPC's threads ----
   void PostReadDone(bool ok);
   void PostWriteDone(bool ok);
   void PostCancelled();
   void PostDone();
+  // Before the loop has heard of the call: the first message, which most callers send at once,
+  // needs no hop of its own then.
+  void ReadEarly();
 
   std::shared_ptr<ServerCall> self_;  // until gRPC's OnDone
   bool reads_ = true;                 // false: the request was the only input
@@ -69,7 +75,9 @@ class ServerCall : public std::enable_shared_from_this<ServerCall> {
   std::deque<grpc::ByteBuffer> queue_;
   size_t queued_bytes_ = 0;
   bool reading_ = false;
-  bool writing_ = false;  // the front of `queue_` is gRPC's
+  bool begun_ = false;
+  std::optional<bool> early_;  // the early read ended so, before Begin
+  bool writing_ = false;       // the front of `queue_` is gRPC's
   bool paused_ = false;
   bool inputs_ended_ = false;
   bool told_full_ = false;

@@ -1,14 +1,11 @@
 #include "wire/hello.h"
 
-#include <nettle/hmac.h>
-#include <nettle/memops.h>
-#include <sys/random.h>
-
 #include <algorithm>
 #include <utility>
 
 #include "wire/frame.h"
 #include "wire/limits.h"
+#include "wire/proof.h"
 
 namespace capsem::wire {
 
@@ -25,34 +22,6 @@ constexpr size_t kMaxBuild = 128;
 constexpr size_t kMaxReason = 1024;  // of a refusal that the host sends
 constexpr std::string_view kHostLabel = "capsem host";
 constexpr std::string_view kGuestLabel = "capsem guest";
-
-std::string RandomBytes(size_t size) {
-  std::string bytes(size, '\0');
-  // Up to 256 bytes come whole or not at all.
-  ENSURE(size <= 256 && getrandom(bytes.data(), size, 0) == static_cast<ssize_t>(size));
-  return bytes;
-}
-
-// The label says whose proof it is, so that neither side's can be sent back to it.
-std::string ProofOf(const std::string& secret, std::string_view label, std::string_view challenge,
-                    std::string_view own_nonce) {
-  const auto octets = [](std::string_view text) {
-    return reinterpret_cast<const uint8_t*>(text.data());
-  };
-  hmac_sha256_ctx context;
-  hmac_sha256_set_key(&context, secret.size(), octets(secret));
-  for (const std::string_view part : {label, challenge, own_nonce}) {
-    hmac_sha256_update(&context, part.size(), octets(part));
-  }
-  std::string digest(SHA256_DIGEST_SIZE, '\0');
-  hmac_sha256_digest(&context, digest.size(), reinterpret_cast<uint8_t*>(digest.data()));
-  return digest;
-}
-
-bool Equal(const std::string& proof, const std::string& expected) {
-  return proof.size() == expected.size() &&
-         memeql_sec(proof.data(), expected.data(), expected.size()) != 0;
-}
 
 template <typename Message>
 std::string Encode(const Message& message) {
@@ -135,7 +104,7 @@ Status HostHandshake::OnHello(const GuestHello& hello) {
   if (first_) {
     answer.set_secret(identity_.secret);
   } else {
-    answer.set_proof(ProofOf(identity_.secret, kHostLabel, peer_nonce_, nonce_));
+    answer.set_proof(MakeProof(identity_.secret, kHostLabel, {peer_nonce_, nonce_}));
     *answer.mutable_resume() = resume_;
   }
   output_ += Encode(answer);
@@ -144,8 +113,8 @@ Status HostHandshake::OnHello(const GuestHello& hello) {
 }
 
 Status HostHandshake::OnProof(const GuestProof& proof) {
-  const std::string expected = ProofOf(identity_.secret, kGuestLabel, nonce_, peer_nonce_);
-  if (!Equal(proof.proof(), expected)) {
+  const std::string expected = MakeProof(identity_.secret, kGuestLabel, {nonce_, peer_nonce_});
+  if (!SameProof(proof.proof(), expected)) {
     return Refuse(Unauthenticated("the peer does not know the secret of the link"));
   }
   if (proof.has_resume() == first_) {
@@ -209,7 +178,7 @@ Status GuestHandshake::OnHello(const HostHello& hello) {
   if (first_) identity_ = {hello.link_id(), hello.secret()};
   result_.protocol = hello.protocol();
   GuestProof proof;
-  proof.set_proof(ProofOf(identity_.secret, kGuestLabel, hello.nonce(), nonce_));
+  proof.set_proof(MakeProof(identity_.secret, kGuestLabel, {hello.nonce(), nonce_}));
   if (!first_) {
     *proof.mutable_resume() = resume_;
     result_.peer_resume = hello.resume();
@@ -233,8 +202,8 @@ Status GuestHandshake::Agree(const HostHello& hello) {
     return InvalidArgument("a hello that no host would say");
   }
   if (first_) return OkStatus();
-  const std::string expected = ProofOf(identity_.secret, kHostLabel, nonce_, hello.nonce());
-  if (hello.link_id() != identity_.link_id || !Equal(hello.proof(), expected)) {
+  const std::string expected = MakeProof(identity_.secret, kHostLabel, {nonce_, hello.nonce()});
+  if (hello.link_id() != identity_.link_id || !SameProof(hello.proof(), expected)) {
     return Unauthenticated("the host does not know the secret of the link");
   }
   return OkStatus();

@@ -11,6 +11,10 @@ namespace capsem::wire {
 // the first release.
 inline constexpr uint32_t kProtocolMin = 1;
 inline constexpr uint32_t kProtocolMax = 1;
+// Versions of process.v1 (Introduce): of capsem-process, and of the service that adopts it after an
+// upgrade. The service speaks every one since the first release.
+inline constexpr uint32_t kProcessProtocolMin = 1;
+inline constexpr uint32_t kProcessProtocolMax = 1;
 
 // CID 2 is the host (AF_VSOCK); the port is ours; a source port below 1024 takes root in the guest.
 inline constexpr uint32_t kHostCid = 2;
@@ -48,6 +52,10 @@ inline constexpr size_t kMaxArgvBytes =
 inline constexpr size_t kMaxEnvVars = 256;
 inline constexpr size_t kMaxEnvBytes = 128 * 1024;  // of all variables of one request together
 inline constexpr size_t kMaxExecs = 1000;           // running in one machine
+
+// How long a capsem-process goes on without a service (architecture §2): what a restart of the
+// daemon takes, and an upgrade of its package.
+inline constexpr std::chrono::milliseconds kOrphanLease{10'000};
 
 // Sessions.
 inline constexpr uint32_t kMinCpus = 1, kMaxCpus = 8;

@@ -132,6 +132,11 @@ void ExecCall::OnEvent(ExecEvent event) {
   if (event.has_started()) OnStarted(*event.mutable_started());
   if (event.has_exit()) exit_seen_ = true;
   if (client_gone_ || over_) return;
+  if (exit_seen_ && bound_.empty()) {
+    // Nothing comes after it: its process need not say so.
+    stream_->FinishWith(event, OkStatus());
+    return End(OkStatus());
+  }
   if (!stream_->Write(event)) exec_->PauseReading(true);
 }
 

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "image/file_digest.h"
-#include "image/small_file.h"
+#include "base/small_file.h"
 
 namespace capsem::service {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "image/file_digest.h"
 #include "image/signature.h"
-#include "image/small_file.h"
+#include "base/small_file.h"
 
 namespace capsem::service {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "base/log.h"
 #include "image/file_digest.h"
-#include "image/small_file.h"
+#include "base/small_file.h"
 
 namespace capsem::service {
 namespace {

@@ -10,7 +10,7 @@
 #include "base/testing/temp_dir.h"
 #include "base/unique_fd.h"
 #include "image/file_digest.h"
-#include "image/small_file.h"
+#include "base/small_file.h"
 
 namespace capsem::service {
 namespace {

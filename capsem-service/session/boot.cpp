@@ -1,11 +1,10 @@
 #include "session/boot.h"
 
-#include <sys/random.h>
-
 #include <utility>
 
 #include "session/session_dir.h"
 #include "wire/limits.h"
+#include "wire/proof.h"
 #include "wire/run_dir.h"
 
 namespace capsem::service {
@@ -14,13 +13,6 @@ using capsem::process::v1::LaunchSpec;
 using capsem::process::v1::MachineEvent;
 
 namespace {
-
-std::string NewSecret() {
-  std::string secret(wire::kSecretBytes, '\0');
-  // Up to 256 bytes come whole or not at all.
-  ENSURE(getrandom(secret.data(), secret.size(), 0) == static_cast<ssize_t>(secret.size()));
-  return secret;
-}
 
 void AddHole(LaunchSpec& spec, const char* name, LaunchSpec::Hole::Kind kind) {
   LaunchSpec::Hole* hole = spec.add_holes();
@@ -126,7 +118,9 @@ LaunchSpec Boot::MakeLaunchSpec(const std::vector<std::string>& argv) const {
     entry->set_value(value);
   }
   launch.set_test_rpcs(tools_.test_rpcs);
-  launch.set_secret(NewSecret());
+  launch.set_secret(slot_.session.record().secret);
+  // Adoption is not there yet: nobody would come back for it.
+  launch.set_orphan_lease_ms(0);
   return launch;
 }
 
@@ -153,7 +147,7 @@ void Boot::Launch(std::vector<std::string> argv) {
 void Boot::OnListening() {
   if (cancelled_) return;  // its end is on the way
   slot_.client->Hold(std::move(events_.on_machine));
-  slot_.client->Open();
+  slot_.client->Open(wire::ServiceProof(slot_.session.record().secret, slot_.session.id().text()));
   auto on_done = std::move(events_.on_done);
   on_done(OkStatus());
 }

@@ -1,4 +1,6 @@
 #include "session/session.h"
+#include "wire/limits.h"
+#include "wire/proof.h"
 
 namespace capsem::service {
 namespace {
@@ -20,6 +22,8 @@ bool Leads(State from, State to) {
 }
 
 // What is recorded of it. One that is stopping is as good as running: whoever finds it finds out.
+std::string NewSecret() { return wire::ToHex(wire::RandomBytes(wire::kSecretBytes)); }
+
 SessionRecord::State RecordedAs(State state) {
   switch (state) {
     case State::kCreating: return SessionRecord::State::kCreating;
@@ -76,12 +80,14 @@ Session::Session(SessionId id, SessionSpec spec, HostKind host, int64_t created_
               .memory_mib = spec.memory_mib,
               .kvm = host.kvm,
               .created_unix_ms = created_unix_ms,
-              .env = std::move(spec.env)} {}
+              .env = std::move(spec.env),
+              .secret = NewSecret()} {}
 
 Session::Session(SessionRecord record)
     : record_(std::move(record)),
       state_(record_.state == SessionRecord::State::kFailed ? State::kFailed : State::kStopped) {
   record_.state = RecordedAs(state_);
+  if (record_.secret.empty()) record_.secret = NewSecret();
 }
 
 Status Session::To(State next, std::string reason) {

@@ -66,6 +66,7 @@ TEST_CASE(
   std::optional<Status> end;
   const auto exec = f.Slot(id).client->Exec(
       {.on_event = [](auto) {}, .on_ready = [] {}, .on_closed = [&](const Status& s) { end = s; }});
+  exec->Write({});
   REQUIRE(f.loop.RunUntil([&] { return f.process.hold && !f.process.execs.empty(); }));
   std::string reason;
   SECTION("QEMU") {

@@ -31,14 +31,14 @@ Status PutRecord(Database& database, const SessionRecord& record) {
   std::optional<std::string> name;
   if (record.name) name = record.name->text();
   TRY(database.Run(
-      "INSERT INTO sessions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
+      "INSERT INTO sessions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"
       " ON CONFLICT (id) DO UPDATE SET name = ?2, kind = ?3, state = ?4, reason = ?5, image = ?6,"
       " image_digest = ?7, cpus = ?8, memory_mib = ?9, accelerator = ?10, used = ?11,"
-      " created_unix_ms = ?12",
+      " created_unix_ms = ?12, secret = ?13",
       record.id.text(), name, kKinds[static_cast<size_t>(record.kind)],
       kStates[static_cast<size_t>(record.state)], record.reason, record.image, record.image_digest,
       record.cpus, record.memory_mib, record.kvm ? "kvm" : "tcg", record.used,
-      record.created_unix_ms));
+      record.created_unix_ms, record.secret));
   TRY(database.Run("DELETE FROM session_env WHERE session = ?", record.id.text()));
   for (const auto& [key, value] : record.env)
     TRY(database.Run("INSERT INTO session_env VALUES (?, ?, ?)", record.id.text(), key, value));
@@ -69,6 +69,7 @@ StatusOr<SessionRecord> RecordOf(Statement& row) {
   record.kvm = row.Text(9) == "kvm";
   record.used = row.Int(10) != 0;
   record.created_unix_ms = row.Int(11);
+  record.secret = row.Text(12);
   return record;
 }
 
@@ -76,7 +77,7 @@ StatusOr<std::vector<SessionRecord>> ReadRecords(Database& database) {
   std::vector<SessionRecord> records;
   Statement rows = TRY(database.Prepare(
       "SELECT id, name, kind, state, reason, image, image_digest, cpus, memory_mib, accelerator,"
-      " used, created_unix_ms FROM sessions ORDER BY created_unix_ms, id"));
+      " used, created_unix_ms, secret FROM sessions ORDER BY created_unix_ms, id"));
   while (TRY(rows.Step())) {
     StatusOr<SessionRecord> record = RecordOf(rows);
     if (!record.ok()) return DataLoss("a session of the registry: {}", Message(record.status()));

@@ -31,6 +31,7 @@ SessionRecord MakeRecord(const std::string& name = {}) {
   record.used = true;
   record.created_unix_ms = 1'700'000'000'000;
   record.env = {{"COLOR", "blue"}, {"EMPTY", ""}};
+  record.secret = "0123456789abcdef";
   return record;
 }
 

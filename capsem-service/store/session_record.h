@@ -29,6 +29,7 @@ struct SessionRecord {
   bool used = false;  // its guest has been up on its disk
   int64_t created_unix_ms = 0;
   std::map<std::string, std::string> env = {};
+  std::string secret = {};  // hex; what its capsem-process knows it by
 
   bool operator==(const SessionRecord&) const = default;
 };

@@ -2,6 +2,7 @@
 
 #include <deque>
 #include <list>
+#include <map>
 #include <optional>
 
 #include "base/timer.h"
@@ -10,6 +11,7 @@
 #include "rpc/client_stream.h"
 #include "rpc/endpoint.h"
 #include "supervise/process_client_exec.h"
+#include "wire/proof.h"
 
 namespace capsem::service {
 
@@ -43,8 +45,9 @@ class ProcessClient::Impl : public std::enable_shared_from_this<Impl> {
  public:
   Impl(Loop& loop, std::string path) : loop_(loop), path_(std::move(path)) {}
 
-  void Open() {
+  void Open(std::string proof) {
     if (closed_) return;
+    proof_ = {{wire::kProofKey, std::move(proof)}};
     stub_ = Machine::NewStub(rpc::ConnectChannel(path_));
     auto calls = std::exchange(queue_, {});
     for (Call& call : calls) call(OkStatus());
@@ -90,7 +93,7 @@ class ProcessClient::Impl : public std::enable_shared_from_this<Impl> {
       if (!open.ok()) {
         return self->loop_.Post([done = std::move(done), open]() mutable { done(open); });
       }
-      rpc::CallUnary(self->loop_, self->stub_->async(), method, request, {limit},
+      rpc::CallUnary(self->loop_, self->stub_->async(), method, request, {limit, self->proof_},
                      [self, done = std::move(done)](const StatusOr<Response>& answer) mutable {
                        if (answer.ok()) return done(OkStatus());
                        self->Explain(answer.status(), std::move(done));
@@ -101,10 +104,11 @@ class ProcessClient::Impl : public std::enable_shared_from_this<Impl> {
   void Hold(OnMachine on_machine) {
     WhenOpen([this, on_machine = std::move(on_machine)](const Status& open) mutable {
       if (!open.ok()) return;
-      hold_ = Reader::Start(loop_, stub_->async(), &Async::Hold, HoldRequest(), {},
-                            {.on_message = std::move(on_machine),
-                             .on_ready = [] {},
-                             .on_closed = [](const Status&) {}});
+      hold_ =
+          Reader::Start(loop_, stub_->async(), &Async::Hold, HoldRequest(), {.metadata = proof_},
+                        {.on_message = std::move(on_machine),
+                         .on_ready = [] {},
+                         .on_closed = [](const Status&) {}});
     });
   }
 
@@ -118,7 +122,7 @@ class ProcessClient::Impl : public std::enable_shared_from_this<Impl> {
     WhenOpen([this, handle = exec->weak()](const Status& open) {
       if (!handle) return;
       if (!open.ok()) return handle->Fail(open);
-      handle->Start(*stub_);
+      handle->Start(*stub_, {.metadata = proof_});
     });
     return exec;
   }
@@ -134,6 +138,7 @@ class ProcessClient::Impl : public std::enable_shared_from_this<Impl> {
   Loop& loop_;
   const std::string path_;
   std::unique_ptr<Machine::Stub> stub_;  // null before Open
+  std::map<std::string, std::string> proof_;
   std::optional<Status> closed_;
   std::deque<Call> queue_;
   std::list<Broken> broken_;  // calls whose connection broke before the reason was known
@@ -145,7 +150,7 @@ ProcessClient::ProcessClient(Loop& loop, std::string socket_path)
 
 ProcessClient::~ProcessClient() { Close(Unavailable("the session is gone")); }
 
-void ProcessClient::Open() { impl_->Open(); }
+void ProcessClient::Open(std::string proof) { impl_->Open(std::move(proof)); }
 void ProcessClient::Close(const Status& reason) { impl_->Close(reason); }
 void ProcessClient::Hold(OnMachine on_machine) { impl_->Hold(std::move(on_machine)); }
 

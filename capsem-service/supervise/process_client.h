@@ -31,8 +31,8 @@ class ProcessClient {
   ProcessClient(const ProcessClient&) = delete;
   ProcessClient& operator=(const ProcessClient&) = delete;
 
-  // The process listens.
-  void Open();
+  // The process listens; `proof` (wire/proof.h) goes with every call.
+  void Open(std::string proof);
   void Close(const Status& reason);
 
   // Stands behind the machine until Close; hears what becomes of it.

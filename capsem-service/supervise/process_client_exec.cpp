@@ -16,11 +16,11 @@ ProcessClientExec::ProcessClientExec(Loop& loop, Events events, Explain explain)
       events_(std::make_shared<Events>(std::move(events))),
       explain_(std::move(explain)) {}
 
-void ProcessClientExec::Start(Machine::Stub& stub) {
+void ProcessClientExec::Start(Machine::Stub& stub, const rpc::CallOptions& options) {
   using Async = Machine::StubInterface::async_interface;
   const auto self = weak_.Get();
   stream_ = rpc::ClientStream<ExecInput, ExecEvent>::Start(
-      loop_, stub.async(), &Async::Exec, {},
+      loop_, stub.async(), &Async::Exec, options,
       {.on_message =
            [self, events = events_](ExecEvent event) {
              if (self) events->on_event(std::move(event));

@@ -23,7 +23,7 @@ class ProcessClientExec final : public ProcessExec {
   ProcessClientExec(Loop& loop, Events events, Explain explain);
 
   // The process listens: what waits goes out.
-  void Start(Machine::Stub& stub);
+  void Start(Machine::Stub& stub, const rpc::CallOptions& options);
   // There will be no process.
   void Fail(const Status& reason);
 

@@ -54,7 +54,7 @@ TEST_CASE("calls wait for the process to listen, then go out in order") {
   f.client.Signal({}, [&](const Status& status) { signalled = status; });
   f.loop.RunReady();
   REQUIRE(f.process.execs.empty());
-  f.client.Open();
+  f.client.Open("proof");
   REQUIRE(f.loop.RunUntil([&] { return f.process.inputs_ended && signalled; }));
   REQUIRE(f.process.inputs.size() == 2);
   REQUIRE(f.process.inputs[0].stdin() == "a");
@@ -74,7 +74,7 @@ TEST_CASE("inputs that wait are bounded, and the writer hears when there is room
   while (exec->Write(Stdin(std::string(64 * 1024, 'x')))) ++sent;
   REQUIRE(sent == 15);
   REQUIRE(!f.ready);
-  f.client.Open();
+  f.client.Open("proof");
   REQUIRE(f.loop.RunUntil([&] { return f.ready; }));
 }
 
@@ -96,8 +96,9 @@ TEST_CASE("calls that wait end with the reason when there will be no process") {
 
 TEST_CASE("a call whose connection breaks ends with the reason, once that is known") {
   Fixture f;
-  f.client.Open();
+  f.client.Open("proof");
   const auto exec = f.Exec();
+  exec->Write(Stdin("a"));
   REQUIRE(f.loop.RunUntil([&] { return f.process.execs.size() == 1; }));
   SECTION("known before") {
     f.client.Close(Unavailable("the machine died: signal 9"));
@@ -115,8 +116,9 @@ TEST_CASE("a call whose connection breaks ends with the reason, once that is kno
 
 TEST_CASE("an error that the process gave is passed on as it is") {
   Fixture f;
-  f.client.Open();
+  f.client.Open("proof");
   const auto exec = f.Exec();
+  exec->Write(Stdin("a"));
   REQUIRE(f.loop.RunUntil([&] { return f.process.execs.size() == 1; }));
   f.process.EndExecs(WithRemedy(ResourceExhausted("1000 commands run"), "wait for one"));
   REQUIRE(f.Ended());
@@ -126,8 +128,9 @@ TEST_CASE("an error that the process gave is passed on as it is") {
 
 TEST_CASE("dropping an exec ends its stream only") {
   Fixture f;
-  f.client.Open();
+  f.client.Open("proof");
   auto exec = f.Exec();
+  exec->Write(Stdin("a"));
   REQUIRE(f.loop.RunUntil([&] { return f.process.execs.size() == 1; }));
   exec = nullptr;
   REQUIRE(f.loop.RunUntil([&] { return f.process.execs_closed == 1; }));
@@ -140,7 +143,7 @@ TEST_CASE("the holder hears what becomes of the machine") {
   using Event = FakeProcess::Event;
   std::vector<Event> events;
   f.client.Hold([&](const Event& event) { events.push_back(event); });
-  f.client.Open();
+  f.client.Open("proof");
   REQUIRE(f.loop.RunUntil([&] { return f.process.hold != nullptr; }));
   f.process.Say(Event::STATE_BOOTING);
   f.process.Say(Event::STATE_READY);

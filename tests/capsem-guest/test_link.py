@@ -6,7 +6,7 @@ import grpc
 import pytest
 
 from support import rpc
-from support.service import Service
+from support.capsem_home import CapsemHome
 
 pytestmark = pytest.mark.guest
 
@@ -84,10 +84,39 @@ def test_root_that_dials_from_a_low_port_displaces_nobody(capsem, box):
 
 
 def test_replug_is_refused_where_it_was_not_asked_for():
-    with Service() as plain:
-        session = plain.api.create().id
-        stub = rpc.process_grpc.MachineStub(grpc.insecure_channel(f"unix:{plain.session_folder(session)}/process.sock"))
-        assert plain.api.exec(session, "true").code == 0
+    with CapsemHome(test_rpcs=False) as plain:
+        session = plain.create()
+        assert plain.exec(session, "true").code == 0
         with pytest.raises(grpc.RpcError) as refused:
-            stub.Replug(rpc.process_pb2.ReplugRequest(times=1))
+            plain.machine_stub(session).Replug(rpc.process_pb2.ReplugRequest(times=1))
         assert refused.value.code() == grpc.StatusCode.FAILED_PRECONDITION
+
+
+@pytest.mark.parametrize("proof", [None, "", "0" * 64], ids=["none", "empty", "wrong"])
+def test_process_sock_answers_nobody_without_the_secret(capsem, box, proof):
+    channel = grpc.insecure_channel(f"unix:{capsem.session_folder(box)}/process.sock")
+    if proof is not None:
+        channel = grpc.intercept_channel(channel, rpc.Metadata("capsem-proof", proof))
+    stub = rpc.process_grpc.MachineStub(channel)
+    calls = [lambda: list(stub.Hold(rpc.process_pb2.HoldRequest())),
+             lambda: list(stub.Exec(iter([rpc.argv_input(box, "true")]))),
+             lambda: stub.Signal(rpc.execs_pb2.SignalRequest(exec=1, signal=9)),
+             lambda: stub.Stop(rpc.process_pb2.StopRequest()),
+             lambda: stub.SetKeep(rpc.process_pb2.SetKeepRequest(keep=True)),
+             lambda: stub.Replug(rpc.process_pb2.ReplugRequest(times=1))]
+    for call in calls:
+        with pytest.raises(grpc.RpcError) as refused:
+            call()
+        assert refused.value.code() == grpc.StatusCode.UNAUTHENTICATED
+    assert capsem.exec(box, "echo", "alive").out == b"alive\n"
+
+
+def test_a_process_proves_that_it_is_the_one_of_the_registry(capsem, box):
+    stub = capsem.machine_stub(box)
+    [one, two] = [stub.Introduce(rpc.process_pb2.IntroduceRequest(nonce=b"n" * 32)) for _ in range(2)]
+    assert one.session_id == capsem.info(box)["id"]
+    assert one.proof == capsem.prove(box, b"capsem process" + b"n" * 32 + one.nonce)
+    assert one.nonce != two.nonce
+    with pytest.raises(grpc.RpcError) as refused:
+        stub.Introduce(rpc.process_pb2.IntroduceRequest(nonce=b"short"))
+    assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT

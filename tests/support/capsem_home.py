@@ -1,6 +1,9 @@
 """A service under test with the words that the machine suites use: most of a test is one line of the CLI."""
+import contextlib
+import hmac
 import json
 import os
+import sqlite3
 import stat
 import subprocess
 
@@ -69,11 +72,20 @@ class CapsemHome(Service):
         return found
 
     def machine_stub(self, session):
-        """The internal service of one capsem-process, as only tests call it."""
+        """The internal service of one capsem-process as the service calls it: with the secret of its registry's row."""
         import grpc
 
         from support import rpc
-        return rpc.process_grpc.MachineStub(grpc.insecure_channel(f"unix:{self.session_folder(session)}/process.sock"))
+        session = self.info(session)["id"]
+        proof = self.prove(session, f"capsem service{session}".encode()).hex()
+        channel = grpc.insecure_channel(f"unix:{self.session_folder(session)}/process.sock")
+        return rpc.process_grpc.MachineStub(grpc.intercept_channel(channel, rpc.Metadata("capsem-proof", proof)))
+
+    def prove(self, session, what):
+        """HMAC-SHA256 by the secret that the registry keeps of a session (process.proto)."""
+        with contextlib.closing(sqlite3.connect(f"file:{self.home}/registry.db?mode=ro", uri=True)) as registry:
+            [[secret]] = registry.execute("SELECT secret FROM sessions WHERE id = ?", [self.info(session)["id"]])
+        return hmac.digest(secret.encode(), what, "sha256")
 
 
 def alive(pid):

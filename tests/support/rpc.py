@@ -50,6 +50,18 @@ process_grpc = importlib.import_module("capsem.process.v1.process_pb2_grpc")
 CALL_LIMIT = 120
 
 
+class Metadata(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor, grpc.StreamStreamClientInterceptor):
+    """Puts one pair into the metadata of every call of a channel."""
+
+    def __init__(self, key, value):
+        self.pair = (key, value)
+
+    def _call(self, continuation, details, request):
+        return continuation(details._replace(metadata=[*(details.metadata or ()), self.pair]), request)
+
+    intercept_unary_unary = intercept_unary_stream = intercept_stream_stream = _call
+
+
 def error_of(failure):
     """The capsem.v1.Error {code, cause, remedy} that a failed call carries; None when it carries none."""
     for key, value in failure.trailing_metadata() or ():

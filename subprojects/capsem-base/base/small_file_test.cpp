@@ -1,4 +1,4 @@
-#include "image/small_file.h"
+#include "base/small_file.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -10,7 +10,7 @@
 #include "base/testing/temp_dir.h"
 #include "base/unique_fd.h"
 
-namespace capsem::service {
+namespace capsem {
 namespace {
 
 TEST_CASE("a file is written whole, at 0600, and read back") {
@@ -46,4 +46,4 @@ TEST_CASE("what is too large, no file, or not there is refused") {
 }
 
 }  // namespace
-}  // namespace capsem::service
+}  // namespace capsem

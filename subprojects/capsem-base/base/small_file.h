@@ -6,7 +6,7 @@
 
 #include "base/status.h"
 
-namespace capsem::service {
+namespace capsem {
 
 // `folder` is a descriptor, or AT_FDCWD. NotFound when it is missing; DataLoss when it is larger
 // than `max_bytes`, or no regular file.
@@ -15,4 +15,4 @@ StatusOr<std::string> ReadSmallFile(int folder, const std::string& name, size_t 
 // Replaces or makes the file at `path` whole, at 0600: readers see the old text or the new one.
 Status WriteSmallFile(const std::string& path, std::string_view text);
 
-}  // namespace capsem::service
+}  // namespace capsem

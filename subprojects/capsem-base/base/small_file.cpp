@@ -1,4 +1,4 @@
-#include "image/small_file.h"
+#include "base/small_file.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 
 #include "base/unique_fd.h"
 
-namespace capsem::service {
+namespace capsem {
 namespace {
 
 Status WriteAll(int fd, std::string_view text) {
@@ -58,4 +58,4 @@ Status WriteSmallFile(const std::string& path, std::string_view text) {
   return status;
 }
 
-}  // namespace capsem::service
+}  // namespace capsem
