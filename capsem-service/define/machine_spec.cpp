@@ -72,8 +72,9 @@ std::string KernelCommandLine(const MachineSpec& spec) {
     // An emulated clock ticks when the host lets it: the kernel must neither calibrate by it nor
     // call it unstable.
     line += " tsc=reliable no_timer_check";
-    // They guard against what a processor guesses ahead. Here it is the emulator that runs the guest's
-    // code, by jumps of its own; the kernel's detours for each return and indirect call only cost.
+    // They guard against what a processor guesses ahead. Here it is the emulator that runs the
+    // guest's code, by jumps of its own; the kernel's detours for each return and indirect call
+    // only cost.
     line += " mitigations=off";
     if (spec.tsc_mhz != 0) line += fmt::format(" tsc_early_khz={}", spec.tsc_mhz * 1000);
     if (spec.guest_aslr == GuestAslr::kOff) line += " norandmaps";

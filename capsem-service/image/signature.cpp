@@ -9,8 +9,8 @@
 #include <optional>
 #include <vector>
 
-#include "image/file_digest.h"
 #include "base/small_file.h"
+#include "image/file_digest.h"
 
 namespace capsem::service {
 namespace {

@@ -3,9 +3,9 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "base/small_file.h"
 #include "image/file_digest.h"
 #include "image/signature.h"
-#include "base/small_file.h"
 
 namespace capsem::service {
 namespace {

@@ -5,8 +5,8 @@
 #include <optional>
 
 #include "base/log.h"
-#include "image/file_digest.h"
 #include "base/small_file.h"
+#include "image/file_digest.h"
 
 namespace capsem::service {
 namespace {

@@ -6,11 +6,11 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/small_file.h"
 #include "base/testing/status_matchers.h"
 #include "base/testing/temp_dir.h"
 #include "base/unique_fd.h"
 #include "image/file_digest.h"
-#include "base/small_file.h"
 
 namespace capsem::service {
 namespace {
