@@ -3,7 +3,7 @@
 //   exec-client SOCKET SESSION ROUNDS PROGRAM [ARGUMENT…]
 //
 // One line for each: its time from the call to the end of its stream, in microseconds. Between two
-// there are 20 ms without work, as in exec_timer.c: it is the time of one command on a machine that
+// there are 10 ms without work, as in exec_timer.c: it is the time of one command on a machine that
 // waits for it, not the rate of many.
 #include <grpcpp/grpcpp.h>
 #include <unistd.h>
@@ -20,7 +20,7 @@ using capsem::v1::ExecEvent;
 using capsem::v1::ExecInput;
 using std::chrono::steady_clock;
 
-constexpr useconds_t kPauseMicros = 20'000;
+constexpr useconds_t kPauseMicros = 10'000;
 
 bool Run(capsem::v1::Execs::Stub& stub, const ExecInput& start) {
   grpc::ClientContext context;

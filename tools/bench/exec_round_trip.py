@@ -1,5 +1,5 @@
 """An exec through the API on a running machine (exec_client.cpp), against fork + execve + waitpid by a C program in the
-same machine (exec_timer.c), each alone and 20 ms after the one before; the difference of the medians is what Capsem
+same machine (exec_timer.c), each alone and 10 ms after the one before; the difference of the medians is what Capsem
 adds."""
 import pathlib
 import statistics

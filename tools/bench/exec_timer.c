@@ -1,4 +1,4 @@
-// The floor under an exec: fork + execve + waitpid of a program in the guest, N times, 20 ms apart as in exec_client.cpp;
+// The floor under an exec: fork + execve + waitpid of a program in the guest, N times, 10 ms apart as in exec_client.cpp;
 // microseconds, one per line.
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@ static long micros(void) {
 int main(int argc, char **argv) {
   if (argc < 3) return 2;
   for (int left = atoi(argv[1]); left > 0; --left) {
-    usleep(20000);
+    usleep(10000);
     long start = micros();
     pid_t pid = fork();
     if (pid == 0) {
