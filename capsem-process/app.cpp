@@ -43,6 +43,7 @@ App::App(Loop& loop, Config config)
       door_(config_.launch.secret(), config_.launch.session_id()),
       lease_(loop, std::chrono::milliseconds(config_.launch.orphan_lease_ms()),
              [this] { OnLeaseOver(); }),
+      bulk_(loop),
       boot_limit_(loop),
       stop_limit_(loop),
       lost_limit_(loop),
@@ -53,11 +54,7 @@ Status App::Start() {
   GuestIdentity identity{config_.launch.session_id(), config_.launch.session_name(), {}};
   for (const auto& entry : config_.launch.env()) identity.env[entry.key()] = entry.value();
   guest_ = std::make_unique<GuestSession>(loop_, std::move(identity), GuestEvents());
-  port_ = std::make_unique<VsockPort>(
-      loop_, VsockPort::Events{
-                 .on_connection = [this](UniqueFd fd) { guest_->Adopt(std::move(fd)); },
-                 .on_lost = [this](Status why) { OnDeviceLost(why); },
-             });
+  port_ = std::make_unique<VsockPort>(loop_, PortEvents());
   TRY(StartMachine());
   return Serve();
 }
@@ -124,6 +121,17 @@ GuestSession::Events App::GuestEvents() {
       .on_broken = [this](Status why) { End(Describe(why), false); },
       .on_up = [this] { replug_->OnLinkUp(); },
   };
+}
+
+VsockPort::Events App::PortEvents() {
+  VsockPort::Events events{
+      .on_connection = [this](UniqueFd fd) { guest_->Adopt(std::move(fd)); },
+      .on_lost = [this](Status why) { OnDeviceLost(why); },
+  };
+  if (config_.launch.test_rpcs()) {
+    events.on_bulk = [this](uint32_t port, UniqueFd fd) { bulk_.Adopt(port, std::move(fd)); };
+  }
+  return events;
 }
 
 void App::Stop(uint32_t grace_ms, absl::AnyInvocable<void(Status)> done) {

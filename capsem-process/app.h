@@ -10,6 +10,7 @@
 #include "api/process_rpc.h"
 #include "base/loop.h"
 #include "base/timer.h"
+#include "bulk_peer.h"
 #include "config.h"
 #include "guard/parent_watch.h"
 #include "guest/guest_session.h"
@@ -36,6 +37,7 @@ class App {
   Status Serve();
   ProcessVerbs Verbs();
   GuestSession::Events GuestEvents();
+  VsockPort::Events PortEvents();
   void Stop(uint32_t grace_ms, absl::AnyInvocable<void(Status)> done);
   void OnMachineExit(Machine::Exit exit);
   // Everything that waits ends with this reason; the process leaves when nobody listens any more.
@@ -57,6 +59,7 @@ class App {
   Lease lease_;
   std::unique_ptr<ParentWatch> parent_;
   std::unique_ptr<GuestSession> guest_;
+  BulkPeer bulk_;
   std::unique_ptr<VsockPort> port_;
   std::unique_ptr<Machine> machine_;
   std::unique_ptr<Replug> replug_;

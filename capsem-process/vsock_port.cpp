@@ -5,6 +5,7 @@
 #include "base/byte_stream.h"
 #include "base/log.h"
 #include "wire/limits.h"
+#include "wire/testing/bulk.h"
 
 namespace capsem::process {
 
@@ -25,8 +26,13 @@ StatusOr<UniqueFd> VsockPort::MakeDevice() {
   return std::move(qemus);
 }
 
+bool VsockPort::IsBulk(uint32_t host_port) const {
+  return events_.on_bulk && (host_port == wire::kBulkPlainPort || host_port == wire::kBulkLinkPort);
+}
+
 UniqueFd VsockPort::Accept(uint32_t host_port, uint32_t guest_port) {
-  if (host_port != wire::kLinkPort || guest_port >= wire::kPrivilegedPorts) {
+  const bool is_link = host_port == wire::kLinkPort && guest_port < wire::kPrivilegedPorts;
+  if (!is_link && !IsBulk(host_port)) {
     log::Warning("a vsock connection of the guest was refused",
                  {{"host_port", host_port}, {"guest_port", guest_port}});
     return {};
@@ -36,7 +42,8 @@ UniqueFd VsockPort::Accept(uint32_t host_port, uint32_t guest_port) {
     log::Error("no socket for the guest's connection", {{"why", Describe(pair.status())}});
     return {};
   }
-  events_.on_connection(std::move(pair->first));
+  is_link ? events_.on_connection(std::move(pair->first))
+          : events_.on_bulk(host_port, std::move(pair->first));
   return std::move(pair->second);
 }
 

@@ -1,6 +1,7 @@
 // The machine's vsock device and the one port it serves, across re-plugs: hands the guest's
 // connections to whoever asked for them. Takes port 5000 only, and only from a source port below
-// 1024, which takes root in the guest. Owned by app; loop thread only.
+// 1024, which takes root in the guest; in machines of tests also the two ports of
+// wire/testing/bulk.h. Owned by app; loop thread only.
 #pragma once
 
 #include <absl/functional/any_invocable.h>
@@ -20,6 +21,8 @@ class VsockPort {
     absl::AnyInvocable<void(UniqueFd)> on_connection;
     // The device ended without having been dropped: QEMU is gone, or the guest broke its rings.
     absl::AnyInvocable<void(Status)> on_lost;
+    // In machines of tests only: a connection to one of the ports of tools/bench/run link.
+    absl::AnyInvocable<void(uint32_t port, UniqueFd)> on_bulk = nullptr;
   };
 
   VsockPort(Loop& loop, Events events) : loop_(loop), events_(std::move(events)) {}
@@ -33,6 +36,7 @@ class VsockPort {
 
  private:
   UniqueFd Accept(uint32_t host_port, uint32_t guest_port);
+  bool IsBulk(uint32_t host_port) const;
 
   Loop& loop_;
   Events events_;

@@ -19,6 +19,7 @@
 #include "base/loop.h"
 #include "base/status.h"
 #include "base/timer.h"
+#include "base/turn_end.h"
 #include "base/weak.h"
 #include "capsem/guest/v1/guest.pb.h"
 #include "wire/hello.h"
@@ -81,7 +82,8 @@ class GuestLink {
   std::string control_out_;  // what the control channel's window has not taken yet
   std::list<std::unique_ptr<Peer>> peers_;
   std::unique_ptr<ByteStream> live_;
-  bool pump_posted_ = false;
+  bool full_ = false;  // live_ is over its high-water mark, and will say when it is not
+  TurnEnd turn_end_;
   WeakOwner<GuestLink> weak_{this};
 };
 

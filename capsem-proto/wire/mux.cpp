@@ -263,6 +263,12 @@ Status Mux::OnBytes(std::string_view bytes) {
   return impl_->OnBytes(bytes);
 }
 
-bool Mux::PullOutput(std::string& out, size_t max) { return impl_->PullOutput(out, max); }
+std::span<const std::string_view> Mux::PullPieces(size_t max) { return impl_->PullPieces(max); }
+
+bool Mux::PullOutput(std::string& out, size_t max) {
+  const auto pieces = impl_->PullPieces(max);
+  for (const std::string_view piece : pieces) out += piece;
+  return !pieces.empty();
+}
 
 }  // namespace capsem::wire

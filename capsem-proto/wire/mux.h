@@ -26,6 +26,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -72,7 +73,7 @@ class Mux {
   void Finish(ChannelId id);
   void Reset(ChannelId id);
   // What has been received and not consumed, in one piece. Valid until the next call of Consume or
-  // OnBytes.
+  // OnBytes, and no longer than the event in which it was asked for.
   std::string_view Readable(ChannelId id) const;
   void Consume(ChannelId id, size_t bytes);
   // The peer has finished, and everything has been consumed. True also for a channel that is gone.
@@ -94,9 +95,12 @@ class Mux {
   bool connected() const;
   // An error is the peer's fault and final: the link is to be ended.
   Status OnBytes(std::string_view bytes);
-  // Appends whole frames, at most about `max` bytes (64 KiB or more), in sending order; says
-  // whether anything was appended. What has been pulled cannot be overtaken any more: pull when the
-  // connection's own buffer is empty or nearly so.
+  // Whole frames, at most about `max` bytes (64 KiB or more), in sending order; empty when there
+  // are none. What has been pulled cannot be overtaken any more: pull when the connection's own
+  // buffer is empty or nearly so. The pieces lie in the channels, and are valid until the next
+  // call.
+  std::span<const std::string_view> PullPieces(size_t max);
+  // The same, appended to `out`; says whether anything was.
   bool PullOutput(std::string& out, size_t max);
 
   // ---- for suspend and fork, while disconnected ----

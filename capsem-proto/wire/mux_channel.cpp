@@ -1,6 +1,7 @@
 #include "wire/mux_channel.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace capsem::wire {
 namespace {
@@ -10,7 +11,20 @@ constexpr size_t kKeptCapacity = 4 * 1024;
 
 }  // namespace
 
+void ByteQueue::Append(std::string_view bytes) {
+  Keep();
+  data_.append(bytes);
+}
+
+void ByteQueue::Lend(std::string_view bytes) {
+  if (!empty()) return Append(bytes);
+  lent_ = bytes;
+}
+
+void ByteQueue::Keep() { data_.append(std::exchange(lent_, {})); }
+
 void ByteQueue::Drop(size_t bytes) {
+  if (!lent_.empty()) return lent_.remove_prefix(bytes);
   start_ += bytes;
   if (start_ == data_.size()) {
     start_ = 0;

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "wire/block_queue.h"
 #include "wire/limits.h"
 #include "wire/mux.h"
 
@@ -17,15 +18,22 @@ namespace capsem::wire {
 // Bytes in order, dropped from the front at constant cost per byte.
 class ByteQueue {
  public:
-  void Append(std::string_view bytes) { data_.append(bytes); }
+  void Append(std::string_view bytes);
+  // As Append, but an empty queue copies nothing: the bytes stay where they are until Keep copies
+  // what has not been dropped by then.
+  void Lend(std::string_view bytes);
+  void Keep();
   void Drop(size_t bytes);
-  std::string_view view() const { return std::string_view(data_).substr(start_); }
-  size_t size() const { return data_.size() - start_; }
+  std::string_view view() const {
+    return lent_.empty() ? std::string_view(data_).substr(start_) : lent_;
+  }
+  size_t size() const { return view().size(); }
   bool empty() const { return size() == 0; }
 
  private:
   std::string data_;
   size_t start_ = 0;
+  std::string_view lent_;  // not empty: all there is
 };
 
 struct MuxChannel {
@@ -35,7 +43,7 @@ struct MuxChannel {
 
   // ---- outgoing ----
   std::string metadata = {};  // of an own channel, for its OPEN
-  ByteQueue out = {};         // [acked, written)
+  BlockQueue out = {};        // [acked, written)
   uint64_t acked = 0;         // consumed by the peer
   uint64_t sent = 0;          // on this connection, or at its begin wanted by the peer
   bool finished = false;      // nothing more will be written
@@ -68,8 +76,8 @@ struct MuxChannel {
   // Both sides have finished and consumed: nothing but the last ACK, perhaps, is to be sent.
   bool Ended() const { return fin_acked && in_finished(); }
   bool Over() const { return Ended() && told == consumed_end() && ack == AckState::kNone; }
-  // Bytes [sent, …) for the next DATA frame.
-  std::string_view Unsent() const { return out.view().substr(sent - acked); }
+  // Bytes [sent, …) for the next DATA frame, as far as they lie in one piece.
+  std::string_view Unsent() const { return out.From(sent - acked); }
   // The peer consumed up to `offset`, which lies in [acked_end, sent_end].
   void Acknowledge(uint64_t offset);
 };

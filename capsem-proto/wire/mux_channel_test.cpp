@@ -18,6 +18,37 @@ TEST_CASE("a queue hands out what was appended, in order") {
   REQUIRE(queue.view() == "x");
 }
 
+TEST_CASE("lent bytes are copied when they are kept, and only what is left of them") {
+  ByteQueue queue;
+  std::string lender = "abcdef";
+  queue.Lend(lender);
+  REQUIRE(queue.view().data() == lender.data());
+  queue.Drop(2);
+  queue.Keep();
+  lender = "??????";
+  REQUIRE(queue.view() == "cdef");
+  SECTION("to a queue that has some, they are appended") {
+    queue.Lend("gh");
+    REQUIRE(queue.view() == "cdefgh");
+    queue.Drop(5);
+    queue.Keep();
+    REQUIRE(queue.view() == "h");
+  }
+  SECTION("what comes after them keeps them") {
+    queue.Drop(4);
+    queue.Lend("x");
+    queue.Append("y");
+    REQUIRE(queue.view() == "xy");
+  }
+  SECTION("all of them may be dropped") {
+    queue.Drop(4);
+    queue.Lend("x");
+    queue.Drop(1);
+    queue.Keep();
+    REQUIRE(queue.empty());
+  }
+}
+
 TEST_CASE("dropping bytes one by one moves what is left only a few times") {
   ByteQueue queue;
   queue.Append(std::string(100'000, 'x'));
@@ -37,7 +68,7 @@ TEST_CASE("an acknowledged offset frees bytes, and the FIN counts as one more") 
   channel.finished = channel.fin_sent = true;
   REQUIRE(channel.sent_end() == 6);
   channel.Acknowledge(3);
-  REQUIRE(channel.out.view() == "45");
+  REQUIRE(channel.out.All() == "45");
   REQUIRE(channel.written() == 5);
   channel.Acknowledge(5);
   REQUIRE_FALSE(channel.fin_acked);

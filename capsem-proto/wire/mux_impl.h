@@ -11,6 +11,7 @@
 #include "wire/mux.h"
 #include "wire/mux_channel.h"
 #include "wire/mux_codec.h"
+#include "wire/mux_pieces.h"
 
 namespace capsem::wire {
 
@@ -34,6 +35,7 @@ struct Mux::Impl {
   std::deque<ChannelId> acks_later;  // to be sent along with other output
   std::deque<ChannelId> opens;       // to be sent, in order of their ids
   std::deque<ChannelId> turns;       // channels other than control with something to send
+  MuxPieces pulled;                  // by the last pull; kept for its memory
 
   // ---- sums over channels, without control ----
   size_t pool_out = 0;            // taken from the pool by what was written and not acknowledged
@@ -97,11 +99,11 @@ struct Mux::Impl {
   Status OnAck(MuxChannel& channel, uint64_t offset);
 
   // mux_output.cpp
-  bool PullOutput(std::string& out, size_t max);
-  void PullFirst(std::string& out, size_t limit);
-  void PullAcks(std::string& out, std::deque<ChannelId>& from, size_t limit);
-  void PullTurns(std::string& out, size_t limit);
-  void AppendTurn(MuxChannel& channel, std::string& out, size_t limit);
+  std::span<const std::string_view> PullPieces(size_t max);
+  void PullFirst(size_t max);
+  void PullAcks(std::deque<ChannelId>& from, size_t max);
+  void PullTurns(size_t max);
+  void PullFrame(MuxChannel& channel, size_t max);
 
   // mux_resume.cpp
   capsem::guest::v1::MuxResume ResumeState() const;

@@ -68,9 +68,12 @@ Status Mux::Impl::OnData(MuxChannel& channel, std::string_view bytes) {
     return InvalidArgument("more bytes in flight than one link may have");
   }
   const bool pool_was_short = pool_in >= kInFlightPool / 2;
-  Incoming(channel, [&] { channel.in.Append(bytes); });
+  const ChannelId id = channel.id;
+  // Most of it is consumed within the event, and then it was never copied.
+  Incoming(channel, [&] { channel.in.Lend(bytes); });
   if (!pool_was_short && pool_in >= kInFlightPool / 2) AckAllLater();
-  events.on_readable(channel.id);
+  events.on_readable(id);
+  if (MuxChannel* still = Find(id)) still->in.Keep();
   return OkStatus();
 }
 

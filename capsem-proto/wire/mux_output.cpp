@@ -13,70 +13,71 @@ constexpr size_t kWorthwhile = 4 * 1024;
 
 }  // namespace
 
-bool Mux::Impl::PullOutput(std::string& out, size_t max) {
-  if (!connected || !failed.ok()) return false;
-  const size_t begin = out.size();
-  const size_t limit = begin + max;
-  PullFirst(out, limit);
-  PullAcks(out, acks_due, limit);
+std::span<const std::string_view> Mux::Impl::PullPieces(size_t max) {
+  pulled.Clear();
+  if (!connected || !failed.ok()) return {};
+  PullFirst(max);
+  PullAcks(acks_due, max);
   MuxChannel& control = *Find(kControlChannel);
-  while (control.HasOutput() && out.size() < limit) AppendTurn(control, out, limit);
-  while (!opens.empty() && out.size() < limit) {
+  while (control.HasOutput() && pulled.size() < max) PullFrame(control, max);
+  while (!opens.empty() && pulled.size() < max) {
     MuxChannel& channel = *Find(opens.front());
     opens.pop_front();
     channel.open_sent = true;
-    AppendMuxHeader(out, MuxType::kOpen, static_cast<uint8_t>(channel.kind), channel.id,
+    AppendMuxHeader(pulled.small(), MuxType::kOpen, static_cast<uint8_t>(channel.kind), channel.id,
                     channel.metadata.size());
-    out.append(channel.metadata);
+    pulled.small() += channel.metadata;
   }
-  PullTurns(out, limit);
-  if (turns.empty() && out.size() > begin) PullAcks(out, acks_later, limit);
+  PullTurns(max);
+  if (turns.empty() && pulled.size() > 0) PullAcks(acks_later, max);
   output_told = HasOutput();
-  return out.size() > begin;
+  return pulled.View();
 }
 
-void Mux::Impl::PullFirst(std::string& out, size_t limit) {
+void Mux::Impl::PullFirst(size_t max) {
+  std::string& out = pulled.small();
   if (pong) AppendMuxNumber(out, MuxType::kPong, 0, *std::exchange(pong, std::nullopt));
   if (ping) AppendMuxNumber(out, MuxType::kPing, 0, *std::exchange(ping, std::nullopt));
-  for (; !resets.empty() && out.size() < limit; resets.pop_front()) {
+  for (; !resets.empty() && pulled.size() < max; resets.pop_front()) {
     AppendMuxNumber(out, MuxType::kReset, resets.front(), 0);
     --CountOf(resets.front());
   }
 }
 
-void Mux::Impl::PullAcks(std::string& out, std::deque<ChannelId>& from, size_t limit) {
-  while (!from.empty() && out.size() < limit) {
+void Mux::Impl::PullAcks(std::deque<ChannelId>& from, size_t max) {
+  while (!from.empty() && pulled.size() < max) {
     MuxChannel& channel = *Find(from.front());
     from.pop_front();
     channel.ack = MuxChannel::AckState::kNone;
     Incoming(channel, [&] { channel.told = channel.consumed_end(); });
-    AppendMuxNumber(out, MuxType::kAck, channel.id, channel.told);
+    AppendMuxNumber(pulled.small(), MuxType::kAck, channel.id, channel.told);
     Settle(channel);
   }
 }
 
-void Mux::Impl::PullTurns(std::string& out, size_t limit) {
-  const size_t begin = out.size();
-  while (!turns.empty() && out.size() < limit) {
-    if (out.size() > begin && limit - out.size() < kWorthwhile) return;
+void Mux::Impl::PullTurns(size_t max) {
+  const size_t begin = pulled.size();
+  while (!turns.empty() && pulled.size() < max) {
+    if (pulled.size() > begin && max - pulled.size() < kWorthwhile) return;
     MuxChannel& channel = *Find(turns.front());
     turns.pop_front();
     channel.in_turn = false;
-    AppendTurn(channel, out, limit);
+    PullFrame(channel, max);
     TakeTurn(channel);
   }
 }
 
-void Mux::Impl::AppendTurn(MuxChannel& channel, std::string& out, size_t limit) {
-  const size_t room = std::clamp(limit - out.size(), kWorthwhile, kMaxMuxPayload);
-  const std::string_view bytes = channel.Unsent().substr(0, room);
+void Mux::Impl::PullFrame(MuxChannel& channel, size_t max) {
+  // Header and all: a pull of 64 KiB is then one packet of vsock, not one and a small one.
+  const size_t left = max - std::min(max, pulled.size() + kMuxHeader);
+  const std::string_view bytes = channel.Unsent().substr(0, std::max(left, kWorthwhile));
   if (!bytes.empty()) {
-    AppendMuxHeader(out, MuxType::kData, 0, channel.id, bytes.size());
-    out.append(bytes);
+    AppendMuxHeader(pulled.small(), MuxType::kData, 0, channel.id, bytes.size());
+    pulled.Add(bytes);
     channel.sent += bytes.size();
   }
   if (channel.finished && !channel.fin_sent && channel.sent == channel.written()) {
-    AppendMuxHeader(out, MuxType::kFin, 0, channel.id, 0);
+    AppendMuxHeader(pulled.small(), MuxType::kFin, 0, channel.id, 0);
     channel.fin_sent = true;
   }
 }

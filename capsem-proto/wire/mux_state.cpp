@@ -73,7 +73,7 @@ void WriteChannel(StateWriter& writer, const MuxChannel& channel) {
   writer.Bytes(channel.metadata);
   writer.Number(channel.acked, 8);
   writer.Number(channel.sent, 8);
-  writer.Bytes(channel.out.view());
+  writer.Bytes(channel.out.All());
   writer.Number(channel.consumed, 8);
   writer.Bytes(channel.in.view());
 }

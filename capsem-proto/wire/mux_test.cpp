@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "wire/limits.h"
 #include "wire/mux_codec.h"
@@ -98,6 +99,28 @@ TEST_CASE("Write takes a window, and on_writable comes when the reader has consu
   pair.Exchange();
   REQUIRE(writable == Ids{id});
   REQUIRE(pair.host.mux->Write(id, much) == kChannelWindow / 2);
+}
+
+TEST_CASE("a full pull of a busy channel is one packet of vsock, of bytes that were not copied") {
+  constexpr size_t kPacket = 64 * 1024;
+  MuxPair pair;
+  pair.Connect();
+  const ChannelId id = VALUE_OF(pair.host.mux->Open(ChannelKind::kExec));
+  pair.host.Pull();
+  pair.host.mux->Write(id, std::string(kChannelWindow, 'x'));
+  const char* bytes = nullptr;
+  for (int pull = 0; pull < 4; ++pull) {
+    const auto pieces = pair.host.mux->PullPieces(kPacket);
+    REQUIRE(pieces.size() == 2);
+    REQUIRE(pieces[0].size() == kMuxHeader);
+    REQUIRE(pieces[0].size() + pieces[1].size() == kPacket);
+    REQUIRE(pieces[1].data() != std::exchange(bytes, pieces[1].data()));
+  }
+  // What the four headers have taken of the 256 KiB.
+  const auto rest = pair.host.mux->PullPieces(kPacket);
+  REQUIRE(rest.size() == 2);
+  REQUIRE(rest[1].size() == 4 * kMuxHeader);
+  REQUIRE(pair.host.mux->PullPieces(kPacket).empty());
 }
 
 TEST_CASE("small ACKs wait for other output, and then go along") {

@@ -83,13 +83,15 @@ def test_root_that_dials_from_a_low_port_displaces_nobody(capsem, box):
     assert capsem.exec(box, "echo", "still here").out == b"still here\n"
 
 
-def test_replug_is_refused_where_it_was_not_asked_for():
+def test_what_only_tests_may_ask_is_refused_where_it_was_not_asked_for():
     with CapsemHome(test_rpcs=False) as plain:
         session = plain.create()
         assert plain.exec(session, "true").code == 0
         with pytest.raises(grpc.RpcError) as refused:
             plain.machine_stub(session).Replug(rpc.process_pb2.ReplugRequest(times=1))
         assert refused.value.code() == grpc.StatusCode.FAILED_PRECONDITION
+        for port in ("5100", "5101"):  # of tools/bench/run link
+            assert plain.exec(session, "python3", "-c", DIAL, port).text.startswith("refused")
 
 
 @pytest.mark.parametrize("proof", [None, "", "0" * 64], ids=["none", "empty", "wrong"])

@@ -2,14 +2,18 @@
 
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 namespace capsem {
 namespace {
 
 constexpr size_t kChunk = 64 * 1024;
+// What one system call takes of a write in pieces; the rest is buffered.
+constexpr size_t kPieces = 64;
 
 }  // namespace
 
@@ -22,20 +26,31 @@ ByteStream::ByteStream(Loop& loop, UniqueFd fd, Events events)
   UpdateWatch();
 }
 
-bool ByteStream::Write(std::string_view bytes) {
+bool ByteStream::Write(std::span<const std::string_view> pieces) {
   ENSURE(!finishing_);
   if (ended_) return true;
   // The straight path: nothing waits, so the kernel may take it now. Errors are met again, and
   // told, by the loop.
-  if (buffered() == 0) {
-    const ssize_t sent = write(fd_.get(), bytes.data(), bytes.size());
-    if (sent > 0) bytes.remove_prefix(static_cast<size_t>(sent));
+  size_t sent = buffered() == 0 ? WriteNow(pieces) : 0;
+  for (const std::string_view piece : pieces) {
+    const size_t skipped = std::min(sent, piece.size());
+    sent -= skipped;
+    out_.append(piece.substr(skipped));
   }
-  out_.append(bytes);
   // Over stays over until it is told: somebody may be waiting for on_drained.
   over_high_water_ = over_high_water_ || buffered() > kHighWater;
   UpdateWatch();
   return !over_high_water_;
+}
+
+size_t ByteStream::WriteNow(std::span<const std::string_view> pieces) {
+  iovec vectors[kPieces];
+  const size_t count = std::min(pieces.size(), kPieces);
+  for (size_t i = 0; i < count; ++i) {
+    vectors[i] = {const_cast<char*>(pieces[i].data()), pieces[i].size()};
+  }
+  const ssize_t sent = writev(fd_.get(), vectors, static_cast<int>(count));
+  return static_cast<size_t>(std::max<ssize_t>(sent, 0));
 }
 
 void ByteStream::FinishWriting() {

@@ -9,6 +9,7 @@
 
 #include <absl/functional/any_invocable.h>
 
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -40,7 +41,8 @@ class ByteStream {
   // Gives the stream to another owner: later events are theirs. Also from within an event.
   void SetEvents(Events events) { events_ = std::move(events); }
   // Takes all bytes. False: over the high-water mark, wait for on_drained before writing more.
-  bool Write(std::string_view bytes);
+  bool Write(std::string_view bytes) { return Write({&bytes, 1}); }
+  bool Write(std::span<const std::string_view> pieces);
   // After everything written so far has left: half-close (sockets only).
   void FinishWriting();
   void PauseReading(bool paused);
@@ -52,6 +54,8 @@ class ByteStream {
   // Each says whether the stream still lives: a callback may have destroyed it.
   bool ReadSome();
   bool Flush();
+  // How many bytes the descriptor took.
+  size_t WriteNow(std::span<const std::string_view> pieces);
   void UpdateWatch();
   void End(Status status);
 

@@ -7,6 +7,7 @@
 
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "base/testing/status_matchers.h"
 #include "base/testing/test_loop.h"
@@ -63,6 +64,19 @@ std::string Pattern(size_t size) {
   std::string bytes(size, '\0');
   for (size_t i = 0; i < size; ++i) bytes[i] = static_cast<char>(i * 31 >> 3);
   return bytes;
+}
+
+TEST_CASE("a write in pieces arrives whole, however many there are and whatever the peer takes") {
+  TestLoop loop;
+  Ends ends(loop);
+  const std::string bytes = Pattern(2 << 20);
+  std::vector<std::string_view> pieces = {bytes, "", "the end"};
+  for (int i = 0; i < 200; ++i) pieces.push_back("x");
+  REQUIRE_FALSE(ends.stream->Write(pieces));
+  const std::string wanted = bytes + "the end" + std::string(200, 'x');
+  std::string got;
+  REQUIRE(loop.RunUntil([&] { return (got += ends.ReadPeer()).size() >= wanted.size(); }));
+  REQUIRE(got == wanted);
 }
 
 TEST_CASE("bytes go both ways") {
