@@ -8,14 +8,13 @@
 #include <string_view>
 #include <vector>
 
-#include "wire/mux_codec.h"
+#include "wire/limits.h"
 
 namespace capsem::wire {
 
 class BlockQueue {
  public:
-  // vsock carries at most 64 KiB in a packet.
-  static constexpr size_t kBlock = 64 * 1024 - kMuxHeader;
+  static constexpr size_t kBlock = kMuxBlock;
 
   void Append(std::string_view bytes);
   void Drop(size_t bytes);

@@ -29,9 +29,14 @@ inline constexpr size_t kNonceBytes = 32;
 inline constexpr size_t kSecretBytes = 32;
 
 // One link (architecture §4).
-inline constexpr size_t kMaxChannels = 1024;  // opened by each side
-inline constexpr size_t kChannelWindow =
-    256 * 1024;  // credit: bytes in flight or unconsumed on one channel
+inline constexpr size_t kMaxChannels = 1024;       // opened by each side
+inline constexpr size_t kVsockPacket = 64 * 1024;  // Linux puts no more into one
+inline constexpr size_t kMuxHeader = 12;
+inline constexpr size_t kMuxBlock = kVsockPacket - kMuxHeader;  // with its header one packet
+// Credit: bytes in flight or unconsumed on one channel. Four full packets, 256 KiB with their
+// headers, which is also what vsock has on its way: a round number of bytes would end each round in
+// a packet of a few, for which vsock has no credit left.
+inline constexpr size_t kChannelWindow = 4 * kMuxBlock;
 inline constexpr size_t kMaxInFlight = 8 * 1024 * 1024;  // of all channels together, per direction
 inline constexpr size_t kMaxMuxPayload = 64 * 1024;      // of one multiplexer frame
 inline constexpr size_t kMaxMetadata = 4 * 1024;         // said when a channel is opened

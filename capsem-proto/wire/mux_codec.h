@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/status.h"
+#include "wire/limits.h"
 
 namespace capsem::wire {
 
@@ -21,7 +22,6 @@ enum class MuxType : uint8_t {
   kPing = 6,   // u64, channel 0
   kPong = 7,   // u64, channel 0
 };
-inline constexpr size_t kMuxHeader = 12;
 
 struct MuxFrame {
   MuxType type;
