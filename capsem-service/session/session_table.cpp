@@ -13,7 +13,14 @@ SessionTable::SessionTable(Loop& loop, std::string folder, Registry& registry)
     : loop_(loop), folder_(std::move(folder)), registry_(registry) {}
 
 Status SessionTable::CheckName(const std::optional<SessionName>& name, const SessionSlot* own) {
-  SessionSlot* const holder = name ? ByName(name->text()) : nullptr;
+  if (!name) return OkStatus();
+  // Once that session is gone, its id would find the other one.
+  const auto as_id = SessionId::Parse(name->text());
+  if (as_id.ok() && Find(*as_id) != nullptr) {
+    return WithRemedy(AlreadyExists("{} is the id of another session", name->text()),
+                      "choose another name");
+  }
+  SessionSlot* const holder = ByName(name->text());
   if (holder == nullptr || holder == own) return OkStatus();
   return WithRemedy(AlreadyExists("a session called {} exists", name->text()),
                     "choose another name, or `capsem delete` that one");

@@ -55,11 +55,11 @@ TEST_CASE("a name is taken until its session is gone") {
   REQUIRE_OK(f.Add("box"));
 }
 
-TEST_CASE("a name that looks like an id does not hide that id's session") {
+TEST_CASE("a session's id is nobody's name: a delete said twice must not find another session") {
   Fixture f;
   SessionSlot* const first = VALUE_OF(f.Add());
-  VALUE_OF(f.Add(first->session.id().text()));
-  REQUIRE(VALUE_OF(f.table.Find(first->session.id().text())) == first);
+  REQUIRE_CODE(f.Add(first->session.id().text()), kAlreadyExists);
+  REQUIRE_OK(f.Add("abcdefghijkl"));
 }
 
 TEST_CASE("only a session with a machine is live, and the others say why not") {

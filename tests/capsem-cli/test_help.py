@@ -59,3 +59,18 @@ def test_a_full_stdout_is_an_error(capsem):
         done = subprocess.run(capsem.command("--help"), stdout=full, stderr=subprocess.PIPE,
                               env=capsem.environment)
     assert done.returncode != 0
+
+
+def test_a_closed_stdout_is_an_error(capsem):
+    done = subprocess.run(["sh", "-c", 'exec "$@" >&-', "sh", *capsem.command("--help")], stderr=subprocess.PIPE,
+                          env=capsem.environment)
+    assert done.returncode != 0
+    assert b"stdout" in done.stderr
+
+
+@pytest.mark.parametrize("verb", ["list", "version", "image list", "service run", "service stop"])
+def test_a_word_that_a_verb_does_not_take_is_refused(capsem, verb):
+    code, cause, remedy = capsem.error(*verb.split(), "extra")
+    assert code == 2
+    assert cause == f"{verb} takes no extra"
+    assert f"capsem {verb} --help" in remedy

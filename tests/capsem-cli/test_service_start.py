@@ -3,6 +3,7 @@ import json
 import os
 import signal
 import stat
+import subprocess
 import threading
 
 import pytest
@@ -36,6 +37,13 @@ def test_it_is_a_daemon_with_nothing_of_the_callers(home):
     assert os.getsid(pid) == pid
     assert service.open_files[0] == "/dev/null"
     assert "/etc/hostname" not in service.open_files.values()
+
+
+def test_a_relative_home_is_the_same_for_the_service_that_works_elsewhere(home):
+    parent, name = os.path.split(home.cli.environment["CAPSEM_HOME"])
+    told = subprocess.run(home.cli.command("status", "--json"), cwd=parent, capture_output=True, check=True,
+                          env={**home.cli.environment, "CAPSEM_HOME": name})
+    assert json.loads(told.stdout)["pid"] == home.cli.json("status")["pid"]
 
 
 def test_many_at_once_converge_to_one(home):

@@ -1,5 +1,6 @@
 """Commands: exit codes, output, input, time limits, signals, what survives them."""
 import hashlib
+import subprocess
 import threading
 
 import pytest
@@ -128,6 +129,12 @@ def test_cli_killed_its_command_ends(capsem, box):
     cli.wait()
     said, _ = watcher.communicate(timeout=2)
     assert said == b"gone\n"
+
+
+def test_a_closed_stdin_is_at_its_end(capsem, box):
+    command = capsem.cli.command("exec", box, "--", "cat; echo end")
+    done = subprocess.run(["sh", "-c", 'exec "$@" <&-', "sh", *command], env=capsem.cli.environment, capture_output=True, check=True)
+    assert done.stdout == b"end\n"
 
 
 def test_detached_command_lives_on_without_its_cli(capsem, box):

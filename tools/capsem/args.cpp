@@ -131,6 +131,12 @@ StatusOr<std::optional<std::chrono::milliseconds>> Args::Seconds(std::string_vie
   return std::chrono::milliseconds(std::lround(std::ceil(*seconds * 1000)));
 }
 
+Status NoWords(const Args& args, std::string_view verb) {
+  if (args.words().empty()) return OkStatus();
+  return WithRemedy(InvalidArgument("{} takes no {}", verb, args.words().front()),
+                    fmt::format("see `capsem {} --help`", verb));
+}
+
 std::optional<double> ParseDecimal(std::string_view text) {
   double number = 0;
   const auto [end, error] =

@@ -50,6 +50,9 @@ class Args {
   std::vector<std::string> words_;
 };
 
+// InvalidArgument when words were given to a verb that takes none: nobody shall think that they
+// meant something.
+Status NoWords(const Args& args, std::string_view verb);
 // A number with decimals and nothing else; nullopt when it is not one, or not finite.
 std::optional<double> ParseDecimal(std::string_view text);
 bool IsUtf8(std::string_view text);

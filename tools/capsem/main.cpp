@@ -26,12 +26,18 @@ Status UnknownVerb(const std::vector<std::string>& words) {
                     "`capsem --help` lists them");
 }
 
+int Help(const std::string& text) {
+  const Status written = WriteStdout(text);
+  if (!written.ok()) WriteStderr(ErrorText(written, false));
+  return ExitCode(written);
+}
+
 int RunVerb(const Found& found, const std::vector<std::string>& words) {
   const Verb& verb = *found.verb;
   const std::vector<std::string> rest(words.begin() + static_cast<ptrdiff_t>(found.words),
                                       words.end());
   const StatusOr<Args> args = Args::Parse(rest, verb.options, verb.own_words);
-  if (args.ok() && args->Flag("--help")) return ExitCode(WriteStdout(HelpOf(verb)));
+  if (args.ok() && args->Flag("--help")) return Help(HelpOf(verb));
   // When the options cannot be understood, a --json among them still says who reads.
   const auto end = std::find(rest.begin(), rest.end(), "--");
   const bool json =
@@ -47,7 +53,7 @@ int Main(const std::vector<std::string>& words) {
     WriteStderr(HelpOfAll());
     return kExitUsage;
   }
-  if (words[0] == "--help" || words[0] == "-h") return ExitCode(WriteStdout(HelpOfAll()));
+  if (words[0] == "--help" || words[0] == "-h") return Help(HelpOfAll());
   const Found found = FindVerb(words);
   if (found.verb != nullptr) return RunVerb(found, words);
   const Status unknown = UnknownVerb(words);
@@ -55,20 +61,23 @@ int Main(const std::vector<std::string>& words) {
   return ExitCode(unknown);
 }
 
-// Descriptors 0 to 2 are never free, so that no socket of ours becomes somebody's stdout.
-void HoldStandardStreams() {
-  int fd;
-  do {
-    fd = open("/dev/null", O_RDWR);
-  } while (fd >= 0 && fd <= STDERR_FILENO);
-  if (fd > STDERR_FILENO) close(fd);
-}
-
 }  // namespace
 }  // namespace capsem::cli
 
+// Descriptors 0 to 2 are never free, so that nothing of ours becomes somebody's stdin or stdout.
+// Reading the stand-in is the end at once; writing it is an error. Libraries open descriptors in
+// their constructors: this runs before those.
+static void HoldStandardStreams() {
+  int fd;
+  do {
+    fd = open("/dev/null", O_RDONLY);
+  } while (fd >= 0 && fd <= STDERR_FILENO);
+  if (fd > STDERR_FILENO) close(fd);
+}
+__attribute__((section(".preinit_array"),
+               used)) static void (*const kHoldStandardStreams)() = HoldStandardStreams;
+
 int main(int argc, char** argv) {
-  capsem::cli::HoldStandardStreams();
   const int code = capsem::cli::Main(std::vector<std::string>(argv + 1, argv + argc));
   // Not exit(): threads of gRPC may still be at the end of a call, and need what exit destroys.
   _exit(code);

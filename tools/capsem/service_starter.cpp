@@ -61,7 +61,7 @@ StatusOr<UniqueFd> TakeTurn(const RunDir& dir) {
   return lock;
 }
 
-StatusOr<pid_t> SpawnService(const std::string& program, int log, int ready) {
+StatusOr<pid_t> SpawnService(const std::string& program, const RunDir& dir, int log, int ready) {
   SpawnPlan plan;
   posix_spawn_file_actions_addopen(&plan.actions, 0, "/dev/null", O_RDONLY, 0);
   posix_spawn_file_actions_adddup2(&plan.actions, log, 1);
@@ -79,6 +79,10 @@ StatusOr<pid_t> SpawnService(const std::string& program, int log, int ready) {
   const std::string ready_fd = std::to_string(kReadyFd);
   const char* argv[] = {program.c_str(), "--ready-fd", ready_fd.c_str(), nullptr};
   std::vector<std::string> environment = ServiceEnvironment(environ);
+  // Its working directory is another one: a relative path would be another folder there.
+  for (std::string& variable : environment)
+    if (variable.starts_with("CAPSEM_HOME=") && variable != "CAPSEM_HOME=")
+      variable = "CAPSEM_HOME=" + dir.state;
   std::vector<char*> envp;
   for (std::string& variable : environment) envp.push_back(variable.data());
   envp.push_back(nullptr);
@@ -159,7 +163,7 @@ Status StartService(const RunDir& dir, const Installation& installation) {
   if (pipe2(ends, O_CLOEXEC) != 0) return FromErrno("pipe");
   const UniqueFd read_end(ends[0]);
   UniqueFd write_end(ends[1]);
-  const pid_t pid = TRY(SpawnService(installation.Service(), log.get(), write_end.get()));
+  const pid_t pid = TRY(SpawnService(installation.Service(), dir, log.get(), write_end.get()));
   write_end.Reset();
   const std::string said = AwaitWord(read_end.get());
   if (said == kReadyWord) return OkStatus();

@@ -36,6 +36,7 @@ StatusOr<int> RunImageBuild(const Args& args) {
 }
 
 StatusOr<int> RunImageList(const Args& args) {
+  TRY(NoWords(args, "image list"));
   const Connection connection = TRY(Connect());
   const v1::ListImagesResponse list = TRY(connection.client->ListImages());
   std::string text;

@@ -21,6 +21,7 @@ std::string TableOf(const v1::ListSessionsResponse& list) {
 }
 
 StatusOr<int> RunList(const Args& args) {
+  TRY(NoWords(args, "list"));
   const Connection connection = TRY(Connect());
   const v1::ListSessionsResponse list = TRY(connection.client->List());
   std::string text;

@@ -10,7 +10,8 @@
 namespace capsem::cli {
 namespace {
 
-StatusOr<int> RunServiceRun(const Args&) {
+StatusOr<int> RunServiceRun(const Args& args) {
+  TRY(NoWords(args, "service run"));
   const std::string program = TRY(Installation::Find()).Service();
   const char* argv[] = {program.c_str(), "--foreground", nullptr};
   execv(program.c_str(), const_cast<char* const*>(argv));
@@ -18,6 +19,7 @@ StatusOr<int> RunServiceRun(const Args&) {
 }
 
 StatusOr<int> RunServiceStop(const Args& args) {
+  TRY(NoWords(args, "service stop"));
   const Connection connection = TRY(ConnectIfRunning());
   if (!connection.client) {
     if (!args.Flag("--quiet")) TRY(WriteStdout("capsem-service is not running\n"));

@@ -10,6 +10,7 @@ namespace capsem::cli {
 namespace {
 
 StatusOr<int> RunVersion(const Args& args) {
+  TRY(NoWords(args, "version"));
   const Connection connection = TRY(ConnectIfRunning());
   StatusOr<v1::VersionResponse> service = NotFound("not running");
   if (connection.client) service = connection.client->Version();
