@@ -74,6 +74,7 @@ StatusOr<std::unique_ptr<App>> App::Create(Loop& loop, const Config& config) {
       {&app->sessions_rpc_, &app->execs_rpc_, &app->images_rpc_, &app->system_rpc_}));
   // The first create shall not wait for it.
   app->kvm_.Ask([](const KvmStatus::Answer&) {});
+  if (config.gateway_port) app->gateway_.Start();
   return app;
 }
 
@@ -101,7 +102,27 @@ App::App(Loop& loop, const Config& config, std::unique_ptr<Registry> registry)
                  .kvm = kvm_,
                  .qemu = qemu_,
                  .logs_to_stderr = config.foreground,
-                 .shutdown = [this](absl::AnyInvocable<void()> ended) { End(std::move(ended)); }}) {
+                 .gateway = [this] { return config_.gateway_port ? gateway_.state() : "off"; },
+                 .shutdown = [this](absl::AnyInvocable<void()> ended) { End(std::move(ended)); }}),
+      gateway_(loop, GatewaySpec()) {}
+
+CompanionSpec App::GatewaySpec() {
+  CompanionSpec spec;
+  spec.name = "capsem-gateway";
+  spec.find_program = [this](CompanionSpec::Found done) {
+    CheckBinary(loop_, Binaries(), "capsem-gateway", std::move(done));
+  };
+  spec.args = {"--run-dir", config_.dirs.runtime, "--port",
+               std::to_string(config_.gateway_port.value_or(0))};
+  spec.env = ChildEnv(OwnEnvironment());
+  spec.log_path = config_.dirs.GatewayLog();
+  spec.files = {config_.dirs.GatewayPort(), config_.dirs.GatewayToken()};
+  return spec;
+}
+
+BinaryPaths App::Binaries() const {
+  return {config_.programs, config_.dirs.Keys() + "/trusted_keys.d",
+          config_.dirs.Cache() + "/verdicts-programs"};
 }
 
 MachineTools App::Tools() {
@@ -109,10 +130,7 @@ MachineTools App::Tools() {
   tools.find_process = [this](MachineTools::Done<std::string> done) {
     const Status qemu = CheckQemu(qemu_.program());
     if (!qemu.ok()) return loop_.Post([qemu, done = std::move(done)]() mutable { done(qemu); });
-    CheckBinary(loop_,
-                BinaryPaths{config_.programs, config_.dirs.Keys() + "/trusted_keys.d",
-                            config_.dirs.Cache() + "/verdicts-programs"},
-                "capsem-process", std::move(done));
+    CheckBinary(loop_, Binaries(), "capsem-process", std::move(done));
   };
   tools.open_image = [this](const std::string& name, MachineTools::Done<BootImage> done) {
     images_.Open(name, [done = std::move(done)](StatusOr<OpenedImage> image) mutable {
@@ -143,6 +161,7 @@ void App::End(absl::AnyInvocable<void()> ended) {
   ended_.push_back(std::move(ended));
   if (std::exchange(ending_, true)) return;
   log::Info("ending every session");
+  gateway_.Stop();
   sessions_.EndAll([this] { OnAllEnded(); });
 }
 

@@ -24,6 +24,7 @@
 #include "session/session_table.h"
 #include "session/sessions.h"
 #include "store/registry.h"
+#include "supervise/companion.h"
 #include "supervise/kvm_status.h"
 #include "supervise/qemu_version.h"
 
@@ -43,6 +44,8 @@ class App {
  private:
   App(Loop& loop, const Config& config, std::unique_ptr<Registry> registry);
   MachineTools Tools();
+  CompanionSpec GatewaySpec();
+  BinaryPaths Binaries() const;
   void OnAllEnded();
 
   Loop& loop_;
@@ -63,6 +66,7 @@ class App {
   ExecsRpc execs_rpc_;
   ImagesRpc images_rpc_;
   SystemRpc system_rpc_;
+  Companion gateway_;
   std::unique_ptr<rpc::ServerEndpoint> endpoint_;
 };
 

@@ -2,6 +2,8 @@
 // from then on.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 
 #include "base/status.h"
@@ -13,10 +15,12 @@ struct Config {
   bool foreground = false;  // log to stderr; else to service.log
   bool test_rpcs = false;   // capsem-process serves what only tests may ask
   int ready_fd = -1;        // told "listening\n" when the socket serves; -1 = nobody waits
+  // Of the gateway; 0 = any that is free, nullopt = there shall be none.
+  std::optional<uint16_t> gateway_port = 0;
   RunDir dirs;
   std::string programs;  // the folder of our own programs
 
-  // InvalidArgument: an unknown flag.
+  // InvalidArgument: an unknown flag. CAPSEM_GATEWAY says the same as --gateway, which wins.
   static StatusOr<Config> FromArguments(int argc, char** argv);
   std::string Program(const char* name) const { return programs + "/" + name; }
 };

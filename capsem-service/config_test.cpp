@@ -31,11 +31,31 @@ TEST_CASE("flags and the environment make the configuration") {
   REQUIRE(all.ready_fd == 3);
 }
 
+TEST_CASE("the gateway is there unless it is told off, at any port or at one") {
+  TempDir home;
+  setenv("CAPSEM_HOME", home.path().c_str(), 1);
+  REQUIRE(VALUE_OF(Parse({})).gateway_port == 0);
+  REQUIRE(VALUE_OF(Parse({"--gateway", "8080"})).gateway_port == 8080);
+  REQUIRE_FALSE(VALUE_OF(Parse({"--gateway", "off"})).gateway_port);
+  setenv("CAPSEM_GATEWAY", "off", 1);
+  REQUIRE_FALSE(VALUE_OF(Parse({})).gateway_port);
+  REQUIRE(VALUE_OF(Parse({"--gateway", "0"})).gateway_port == 0);
+  setenv("CAPSEM_GATEWAY", "", 1);
+  REQUIRE_CODE(Parse({}), kInvalidArgument);
+  unsetenv("CAPSEM_GATEWAY");
+}
+
 TEST_CASE("flags that mean nothing are refused with the usage") {
   TempDir home;
   setenv("CAPSEM_HOME", home.path().c_str(), 1);
-  for (const auto& flags : std::vector<std::vector<std::string>>{
-           {"--what"}, {"x"}, {"--ready-fd"}, {"--ready-fd", "x"}, {"--ready-fd", "1"}}) {
+  for (const auto& flags : std::vector<std::vector<std::string>>{{"--what"},
+                                                                 {"x"},
+                                                                 {"--ready-fd"},
+                                                                 {"--ready-fd", "x"},
+                                                                 {"--ready-fd", "1"},
+                                                                 {"--gateway"},
+                                                                 {"--gateway", "65536"},
+                                                                 {"--gateway", "on"}}) {
     const auto config = Parse(flags);
     REQUIRE_CODE(config, kInvalidArgument);
     REQUIRE(Remedy(config.status()).find("--foreground") != std::string::npos);

@@ -15,7 +15,7 @@ namespace capsem {
 struct RunDir {
   std::string state;    // images/, sessions/, cache/, keys/, registry.db, service.log
   std::string config;   // config.toml
-  std::string runtime;  // service.sock, service.lock
+  std::string runtime;  // service.sock, service.lock, gateway.*
 
   // From the environment; the paths are absolute. FailedPrecondition: neither CAPSEM_HOME nor HOME
   // is set. InvalidArgument: the state folder's path is too long for the sockets below it.
@@ -26,6 +26,11 @@ struct RunDir {
 
   std::string ServiceSocket() const { return runtime + "/service.sock"; }
   std::string ServiceLock() const { return runtime + "/service.lock"; }
+  // Of capsem-gateway, each 0600: held for life; what clients must send; where it listens.
+  std::string GatewayLock() const { return runtime + "/gateway.lock"; }
+  std::string GatewayToken() const { return runtime + "/gateway.token"; }
+  std::string GatewayPort() const { return runtime + "/gateway.port"; }
+  std::string GatewayLog() const { return state + "/gateway.log"; }
   std::string ServiceLog() const { return state + "/service.log"; }
   std::string Images() const { return state + "/images"; }
   std::string Keys() const { return state + "/keys"; }

@@ -65,6 +65,7 @@ StatusResponse SystemRpc::Describe(const KvmStatus::Answer& kvm,
   response.set_disk_free(MeasureHost(host_.dirs.Sessions()).disk_free);
   response.set_limits("rlimit");
   response.set_started_unix_ms(started_unix_ms_);
+  response.set_gateway(host_.gateway());
   if (qemu.ok()) {
     response.set_qemu_version(*qemu);
   } else {

@@ -3,8 +3,10 @@
 
 #include <absl/functional/any_invocable.h>
 
+#include <functional>
 #include <list>
 #include <memory>
+#include <string>
 
 #include "api/log_stream.h"
 #include "base/loop.h"
@@ -29,6 +31,8 @@ class SystemRpc final : public SystemBase {
     KvmStatus& kvm;
     QemuVersion& qemu;
     bool logs_to_stderr = false;
+    // Where the gateway listens, or why not.
+    std::function<std::string()> gateway;
     // Ends every session; calls back when none is left, and takes the daemon down after that.
     absl::AnyInvocable<void(absl::AnyInvocable<void()> ended)> shutdown;
   };

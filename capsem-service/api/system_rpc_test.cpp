@@ -23,10 +23,12 @@ struct Fixture {
                      .kvm = host.kvm,
                      .qemu = qemu,
                      .logs_to_stderr = false,
-                     .shutdown = [this](absl::AnyInvocable<void()> ended) {
-                       ++shutdowns;
-                       ended();
-                     }}};
+                     .gateway = [] { return "http://127.0.0.1:7"; },
+                     .shutdown =
+                         [this](absl::AnyInvocable<void()> ended) {
+                           ++shutdowns;
+                           ended();
+                         }}};
   rpc::TestServer server{host.loop, {&service}};
   std::unique_ptr<Api::Stub> stub = Api::NewStub(rpc::ConnectChannel(server.path()));
 

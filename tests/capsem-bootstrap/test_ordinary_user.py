@@ -116,7 +116,7 @@ def test_image_build_create_exec_delete(new_person):
     assert {process.name for process in person.processes()} >= {"capsem-service", "capsem-process"}
     capsem.text("delete", session)
     assert os.listdir(f"{person.home}/state/sessions") == []
-    assert {process.name for process in person.processes()} == {"capsem-service"}
+    assert {process.name for process in person.processes()} == {"capsem-service", "capsem-gateway"}
     capsem.text("service", "stop")
     eventually("nothing runs as the user", 10, lambda: not person.processes())
     foreign = [path for path in pathlib.Path(person.home).rglob("*") if path.lstat().st_uid != person.account.pw_uid]

@@ -34,6 +34,10 @@ WALLS = {
     "capsem-process/vsock": "vsock base wire",
     "capsem-process/guest": "guest base wire capsem",
     "capsem-process/telemetry": "telemetry base wire",
+    "capsem-gateway": "http auth routes config base guard wire rpc capsem .",
+    "capsem-gateway/http": "http base",
+    "capsem-gateway/auth": "auth base",
+    "capsem-gateway/routes": "routes auth http base wire capsem",
     "guest-agent": "exec boot power process testing base wire capsem/guest/v1 .",
     "guest-agent/process": "process base",
     "guest-agent/boot": "boot process base wire capsem/guest/v1",
@@ -52,6 +56,7 @@ LIBRARIES = {
         capsem-service/main.cpp capsem-service/app* capsem-process/main.cpp capsem-process/app*""",
     r"<libvirt/": "capsem-service/define/libvirt_compiler_main.cpp",
     r"<sqlite3": "subprojects/capsem-base/base/sqlite*",
+    r"<llhttp/": "capsem-gateway/http/http_message.cpp",
     r"<uv\.h>": "subprojects/capsem-base/*",
     r"<linux/kvm\.h>": "capsem-process/machine/kvm_probe*",
     r"<thread>|<mutex>|<condition_variable>": """

@@ -1,8 +1,10 @@
 #include "guard/single_instance.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -58,6 +60,27 @@ TEST_CASE("of twenty processes one has the lock, and its death by any signal giv
   REQUIRE_FALSE(VALUE_OF(SingleInstance::Acquire(path)));
   families.clear();
   REQUIRE(VALUE_OF(SingleInstance::Acquire(path)));
+}
+
+TEST_CASE("a program that the holder has started does not hold the lock") {
+  const TempDir dir;
+  auto lock = VALUE_OF(SingleInstance::Acquire(dir / "lock"));
+  REQUIRE(lock);
+  int executed[2];
+  REQUIRE(pipe2(executed, O_CLOEXEC) == 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    execl("/bin/sleep", "sleep", "60", nullptr);
+    _exit(127);
+  }
+  close(executed[1]);
+  char byte;
+  REQUIRE(read(executed[0], &byte, 1) == 0);  // closed by its exec
+  close(executed[0]);
+  lock.reset();
+  REQUIRE(VALUE_OF(SingleInstance::Acquire(dir / "lock")));
+  kill(child, SIGKILL);
+  REQUIRE(waitpid(child, nullptr, 0) == child);
 }
 
 TEST_CASE("the file is ours alone, and its content decides nothing") {

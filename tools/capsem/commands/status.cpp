@@ -21,6 +21,7 @@ std::string TextOf(const v1::StatusResponse& status) {
       {"limits by", Printable(status.limits())},
       {"state", Printable(status.state_dir())},
       {"sockets", Printable(status.runtime_dir())},
+      {"gateway", Printable(status.gateway())},
       {"free disk", Bytes(status.disk_free())},
   });
   for (const std::string& problem : status.problems())
