@@ -37,7 +37,7 @@ WALLS = {
     "capsem-gateway": "http auth routes config base guard wire rpc capsem .",
     "capsem-gateway/http": "http base",
     "capsem-gateway/auth": "auth base",
-    "capsem-gateway/routes": "routes auth http base wire capsem",
+    "capsem-gateway/routes": "routes auth http base wire rpc capsem",
     "guest-agent": "exec boot power process testing base wire capsem/guest/v1 .",
     "guest-agent/process": "process base",
     "guest-agent/boot": "boot process base wire capsem/guest/v1",
