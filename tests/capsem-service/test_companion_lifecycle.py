@@ -82,6 +82,9 @@ def test_the_death_of_the_service_takes_them_along(home, how):
     for watch in watched:
         assert select.select([watch], [], [], GONE_LIMIT)[0], "a companion outlives its service"
         os.close(watch)
+    home.start()
+    gateway.of(home)
+    assert companion_pids(home) not in ([], pids)
 
 
 def test_a_stopped_service_leaves_no_companion_and_no_file_of_theirs(home):

@@ -2,6 +2,7 @@
 import http.client
 import json
 import os
+import re
 import socket
 
 from support.eventually import eventually
@@ -71,7 +72,7 @@ def read_all(client):
 
 def statuses(answer):
     """The status of each response in these bytes."""
-    return [int(line.split()[1]) for line in answer.split(b"\r\n") if line.startswith(b"HTTP/1.1 ")]
+    return [int(number) for number in re.findall(rb"HTTP/1\.1 (\d{3}) ", answer)]
 
 
 def of(service):
