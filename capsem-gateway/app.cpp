@@ -1,6 +1,7 @@
 #include "app.h"
 
 #include "base/clock.h"
+#include "base/small_file.h"
 #include "wire/run_dir.h"
 
 namespace capsem::gateway {
@@ -34,8 +35,8 @@ StatusOr<std::unique_ptr<App>> App::Create(Loop& loop, const Config& config) {
   };
   app->server_ = TRY(HttpServer::Listen(loop, config.port, std::move(handler)));
   // The port last: whoever finds it can read the token that belongs to it.
-  TRY(WritePrivateFile(dirs.GatewayToken(), secret + "\n"));
-  TRY(WritePrivateFile(dirs.GatewayPort(), fmt::format("{}\n", app->server_->port())));
+  TRY(WriteSmallFile(dirs.GatewayToken(), secret + "\n"));
+  TRY(WriteSmallFile(dirs.GatewayPort(), fmt::format("{}\n", app->server_->port())));
   return app;
 }
 

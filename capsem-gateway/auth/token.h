@@ -24,7 +24,4 @@ class Token {
   std::string text_;  // hex
 };
 
-// The whole file at once, at 0600 from its first byte on: a reader sees the old one or the new one.
-Status WritePrivateFile(const std::string& path, std::string_view content);
-
 }  // namespace capsem::gateway

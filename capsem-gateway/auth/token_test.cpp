@@ -1,13 +1,8 @@
 #include "auth/token.h"
 
-#include <sys/stat.h>
-
-#include <filesystem>
-#include <fstream>
 #include <vector>
 
 #include "base/testing/status_matchers.h"
-#include "base/testing/temp_dir.h"
 
 namespace capsem::gateway {
 
@@ -51,22 +46,6 @@ TEST_CASE("only the token itself is admitted, in the one form there is") {
     INFO(authorization);
     REQUIRE_FALSE(token.Admits(authorization));
   }
-}
-
-TEST_CASE("a private file is its owner's from the start, and replaced as a whole") {
-  const TempDir dir;
-  const std::string path = dir / "token";
-  std::ofstream(path) << "old and longer";
-  std::ofstream(path + ".new") << "left by a crash";
-  REQUIRE(chmod(path.c_str(), 0644) == 0);
-  REQUIRE_OK(WritePrivateFile(path, "new\n"));
-  std::ifstream file(path);
-  REQUIRE(std::string(std::istreambuf_iterator<char>(file), {}) == "new\n");
-  struct stat info {};
-  REQUIRE(stat(path.c_str(), &info) == 0);
-  REQUIRE((info.st_mode & 0777) == 0600);
-  REQUIRE_FALSE(std::filesystem::exists(path + ".new"));
-  REQUIRE_CODE(WritePrivateFile(dir / "no/where", "x"), kNotFound);
 }
 
 }  // namespace capsem::gateway

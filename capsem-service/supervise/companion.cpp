@@ -4,6 +4,8 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <filesystem>
+
 #include "base/log.h"
 
 namespace capsem::service {
@@ -113,7 +115,16 @@ void Companion::Stop() {
 }
 
 void Companion::RemoveFiles() {
-  for (const std::string& path : spec_.files) unlink(path.c_str());
+  for (const std::string& path : spec_.files) {
+    unlink(path.c_str());
+    // What WriteSmallFile had not renamed yet.
+    const std::filesystem::path whole(path);
+    std::error_code error;
+    for (const auto& entry : std::filesystem::directory_iterator(whole.parent_path(), error)) {
+      const std::string name = entry.path().filename();
+      if (name.starts_with(whole.filename().string() + ".")) unlink(entry.path().c_str());
+    }
+  }
 }
 
 }  // namespace capsem::service

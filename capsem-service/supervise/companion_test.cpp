@@ -72,10 +72,12 @@ TEST_CASE("a companion that is killed comes back as another process") {
   f.AwaitReady();
   const pid_t first = f.companion->pid();
   std::ofstream(f.dir / "file") << "of the first";
+  std::ofstream(f.dir / "file.Xy1234") << "half of another";
   kill(first, SIGKILL);
   REQUIRE(f.loop.RunUntil([&] { return !f.companion->ready(); }));
   REQUIRE(f.companion->state().find("the companion ended with signal 9") == 0);
   REQUIRE_FALSE(std::filesystem::exists(f.dir / "file"));
+  REQUIRE_FALSE(std::filesystem::exists(f.dir / "file.Xy1234"));
   f.AwaitReady();
   REQUIRE(f.companion->pid() != first);
 }
