@@ -1,6 +1,6 @@
 // Requests of HTTP/1.1, from a client's bytes. Pure; fuzzed.
 //
-// Strict: what two readers could understand differently is refused (docs/decisions/0007), for a
+// Strict: what two readers could understand differently is refused (docs/decisions/0008), for a
 // gateway that reads a request otherwise than whoever sits in front of it lets the second one
 // smuggle. llhttp does the grammar; a scan before it refuses what its version 8.1.0 lets through (a
 // CR that no LF follows, CVE-2023-30589) and what it is kind to; after it, Host, framing and target
