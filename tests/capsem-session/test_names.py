@@ -45,9 +45,10 @@ def test_a_name_is_free_at_once_after_delete_and_after_rename(capsem):
     capsem.ok("delete", "seat", "bench")
 
 
-def test_a_name_never_stands_in_the_way_of_an_id(capsem):
-    session = capsem.create()
-    impostor = capsem.create("-n", session)
-    assert capsem.info(session)["id"] == session
-    assert capsem.info(impostor)["name"] == session
-    capsem.ok("delete", session, impostor)
+def test_the_id_of_a_session_is_nobodys_name(capsem):
+    session, other = capsem.create(), capsem.create("-n", "other")
+    for words in (["create", "-n", session], ["rename", "other", session]):
+        code, cause, _ = capsem.cli.error(*words)
+        assert (code, cause) == (3, f"{session} is the id of another session")
+    capsem.ok("delete", session, other)
+    assert capsem.run("delete", session).code == 3  # said twice, it finds nobody
