@@ -45,7 +45,8 @@ void Mux::Impl::Forget(MuxChannel& channel) {
 void Mux::Impl::Settle(MuxChannel& channel) {
   if (!channel.Ended()) return;
   if (std::exchange(channel.counted, false)) --CountOf(channel.id);
-  if (channel.Over()) Forget(channel);
+  // While disconnected the peer may have been promised its last ACK again.
+  if (connected && channel.Over()) Forget(channel);
 }
 
 size_t Mux::Impl::Room(const MuxChannel& channel) const {

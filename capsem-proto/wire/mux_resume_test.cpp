@@ -61,6 +61,31 @@ TEST_CASE("after a cut each side goes on where the other has stopped") {
   REQUIRE(pair.host.Take(1) == "abcdefghij");
 }
 
+TEST_CASE("a channel that was listed in the handshake is not forgotten before its last ACK") {
+  MuxPair pair;
+  pair.Connect();
+  const ChannelId id = VALUE_OF(pair.host.mux->Open(ChannelKind::kExec));
+  for (MuxEnd* end : {&pair.host, &pair.guest}) {
+    if (end == &pair.guest) pair.Exchange();
+    end->mux->Write(id, "all");
+    end->mux->Finish(id);
+  }
+  pair.Exchange();
+  pair.guest.Take(id);
+  pair.Exchange();
+  pair.host.Take(id);  // its ACK is lost
+  pair.Cut();
+  pair.host.SaveAndRestore();
+  const MuxResume of_host = pair.host.mux->ResumeState();
+  const MuxResume of_guest = pair.guest.mux->ResumeState();
+  pair.host.mux->Consume(id, 0);
+  REQUIRE_OK(pair.guest.mux->Resume(of_host));
+  REQUIRE_OK(pair.host.mux->Resume(of_guest));
+  pair.Exchange();
+  REQUIRE(pair.host.mux->Channels().empty());
+  REQUIRE(pair.guest.mux->Channels().empty());
+}
+
 TEST_CASE("a resume that cannot be is refused, and ends the link for good") {
   using Channel = MuxResume::Channel;
   struct Case {
