@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 
+#include "base/timer.h"
 #include "base/weak.h"
 #include "capsem/v1/execs.pb.h"
 #include "guest/guest_session.h"
@@ -23,13 +24,14 @@ class ExecCall {
   using Stream = rpc::ServerStream<capsem::v1::ExecInput, capsem::v1::ExecEvent>;
 
   // `on_over` is called once, when the caller may drop this.
-  ExecCall(std::unique_ptr<Stream> stream, Life& life, GuestSession& guest,
+  ExecCall(Loop& loop, std::unique_ptr<Stream> stream, Life& life, GuestSession& guest,
            absl::AnyInvocable<void()> on_over);
 
  private:
   void OnInput(capsem::v1::ExecInput input);
   void OnStart(capsem::v1::ExecStart start);
   void Begin(const capsem::v1::ExecStart& start);
+  void TellStarted();
   ExecSink MakeSink();
   void Finish(const Status& status);
 
@@ -38,6 +40,8 @@ class ExecCall {
   GuestSession& guest_;
   absl::AnyInvocable<void()> on_over_;
   Weak<ExecRun> run_;
+  std::optional<uint64_t> untold_;  // the id, until `started` has been written
+  Timer tell_started_;
   std::optional<capsem::v1::ExecEvent> exit_;  // goes out with the end of the stream
   bool start_seen_ = false;
   bool finished_ = false;

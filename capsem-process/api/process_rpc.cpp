@@ -44,7 +44,7 @@ grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* ProcessRpc::Exec(
   return ExecCall::Stream::Accept(loop_, [this, allowed = door_.Check(*context)](auto stream) {
     if (!allowed.ok()) return stream->Finish(allowed);
     const auto slot = execs_.emplace(execs_.end());
-    *slot = std::make_unique<ExecCall>(std::move(stream), life_, guest_, [this, slot] {
+    *slot = std::make_unique<ExecCall>(loop_, std::move(stream), life_, guest_, [this, slot] {
       // Later: the call's own event is on the stack.
       loop_.Post([this, slot] {
         execs_.erase(slot);

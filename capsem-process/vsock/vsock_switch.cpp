@@ -71,10 +71,12 @@ void VsockSwitch::Finish(Status status) {
 
 Status VsockSwitch::Answer() {
   TRY(SendOwed());
-  if (TRY(rings_.to_guest->Publish())) config_.interrupt(Ring::kToGuest);
+  const bool interrupted = TRY(rings_.to_guest->Publish());
+  if (interrupted) config_.interrupt(Ring::kToGuest);
   if (TRY(rings_.from_guest->Publish())) returned_owed_ = true;
   if (returned_owed_ && returned_ >= kReturnedAtOnce) TellReturned();
-  if (returned_owed_ && !returned_timer_.active())
+  // Linux looks at both rings at either interrupt: an own one can wait on.
+  if (returned_owed_ && (interrupted || !returned_timer_.active()))
     returned_timer_.Start(kReturnedLater, [this] { TellReturned(); });
   return OkStatus();
 }

@@ -61,6 +61,8 @@ class ClientStream {
 
   // False: over the high-water mark, wait for on_ready. The message is taken all the same.
   bool Write(Out message) { return call_->Write(std::move(message)); }
+  // The same, and nothing after it: the server hears both at once, one hop between threads earlier.
+  bool WriteLast(Out message) { return call_->WriteLast(std::move(message)); }
   void FinishWriting() { call_->FinishWriting(); }
   // At most one message still comes after PauseReading(true).
   void PauseReading(bool paused) { call_->PauseReading(paused); }

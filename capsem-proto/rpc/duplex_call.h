@@ -23,6 +23,10 @@ class DuplexCall final : public ReadingCall<grpc::ClientBidiReactor<Out, In>, In
     if (queued_bytes_ > kHighWater) told_full_ = true;
     return !told_full_;
   }
+  bool WriteLast(Out message) {
+    finishing_ = true;
+    return Write(std::move(message));
+  }
   void FinishWriting() {
     finishing_ = true;
     WriteNext();
@@ -50,7 +54,10 @@ class DuplexCall final : public ReadingCall<grpc::ClientBidiReactor<Out, In>, In
   }
   void WriteNext() {
     if (this->ended_ || broken_ || writing_) return;
-    if (!queue_.empty()) {
+    if (queue_.size() == 1 && finishing_) {
+      writing_ = writes_done_ = true;
+      this->StartWriteLast(&queue_.front(), {});
+    } else if (!queue_.empty()) {
       writing_ = true;
       this->StartWrite(&queue_.front());
     } else if (finishing_ && !std::exchange(writes_done_, true)) {

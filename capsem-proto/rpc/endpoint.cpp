@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "base/unix_socket.h"
+#include "rpc/grpc_threads.h"
 
 namespace capsem::rpc {
 namespace {
@@ -22,6 +23,7 @@ namespace {
 constexpr std::chrono::milliseconds kOutOfFdsPause{100};
 
 std::unique_ptr<grpc::Server> StartServer(const std::vector<grpc::Service*>& services) {
+  PrepareGrpcThreads();
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   // What is wrong with a message is told to whoever sent it, who shall not fill our log with it.
@@ -107,6 +109,7 @@ void ServerEndpoint::Shutdown(std::chrono::milliseconds grace, absl::AnyInvocabl
 }
 
 std::shared_ptr<grpc::Channel> ConnectChannel(const std::string& path) {
+  PrepareGrpcThreads();
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(kMaxMessageBytes);
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);

@@ -29,21 +29,22 @@ class WriteReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer>, pu
   void OnDone() override { PostDone(); }
 };
 
-class BidiReactor final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>,
-                          public ServerCall {
+class BidiServerCall final : public BidiReactor, public ServerCall {
  public:
-  static BidiCall Create(Loop& loop) {
-    const std::shared_ptr<BidiReactor> call(new BidiReactor(loop));
+  static BidiReactor* Create(Loop& loop, OnBegin begin) {
+    const std::shared_ptr<BidiServerCall> call(new BidiServerCall(loop));
     call->self_ = call;
-    call->ReadEarly();
-    return {call, call.get()};
+    call->ReadFirst([call = call.get(), begin = std::move(begin)]() mutable {
+      begin(call->shared_from_this());
+    });
+    return call.get();
   }
 
  private:
-  explicit BidiReactor(Loop& loop) : ServerCall(loop) {}
+  explicit BidiServerCall(Loop& loop) : ServerCall(loop) {}
   void GrpcRead(grpc::ByteBuffer* message) override { StartRead(message); }
   void GrpcWrite(const grpc::ByteBuffer* message) override { StartWrite(message); }
-  void GrpcFinish(const grpc::Status& status) override { ServerBidiReactor::Finish(status); }
+  void GrpcFinish(const grpc::Status& status) override { BidiReactor::Finish(status); }
   void GrpcWriteAndFinish(const grpc::ByteBuffer* last, const grpc::Status& status) override {
     StartWriteAndFinish(last, {}, status);
   }
@@ -56,7 +57,9 @@ class BidiReactor final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc:
 }  // namespace
 
 WriteCall NewWriteCall(Loop& loop) { return WriteReactor::Create(loop); }
-BidiCall NewBidiCall(Loop& loop) { return BidiReactor::Create(loop); }
+BidiReactor* NewBidiCall(Loop& loop, OnBegin begin) {
+  return BidiServerCall::Create(loop, std::move(begin));
+}
 
 void ServerCall::Begin(Events events) {
   loop_.AssertOwned();
@@ -116,7 +119,10 @@ void ServerCall::Abandon() {
 }
 
 void ServerCall::PostReadDone(bool ok) {
-  loop_.Post([self = shared_from_this(), ok] { self->OnReadDone(ok); });
+  loop_.Post([self = shared_from_this(), ok, first = std::exchange(first_, nullptr)]() mutable {
+    if (first) first();
+    self->OnReadDone(ok);
+  });
 }
 
 void ServerCall::PostWriteDone(bool ok) {
@@ -132,7 +138,8 @@ void ServerCall::PostDone() {
   loop_.Post([self = std::move(self_)] { self->Close(false); });
 }
 
-void ServerCall::ReadEarly() {
+void ServerCall::ReadFirst(Loop::Task begin) {
+  first_ = std::move(begin);
   reading_ = true;
   GrpcRead(&incoming_);
 }

@@ -55,9 +55,9 @@ class ServerCall : public std::enable_shared_from_this<ServerCall> {
   void PostWriteDone(bool ok);
   void PostCancelled();
   void PostDone();
-  // Before the loop has heard of the call: the first message, which most callers send at once,
-  // needs no hop of its own then.
-  void ReadEarly();
+  // The loop hears of the call with the end of its first read: callers send their first message at
+  // once, and the message needs no hop of its own then. `begin` gives the call its owner.
+  void ReadFirst(Loop::Task begin);
 
   std::shared_ptr<ServerCall> self_;  // until gRPC's OnDone
   bool reads_ = true;                 // false: the request was the only input
@@ -76,7 +76,8 @@ class ServerCall : public std::enable_shared_from_this<ServerCall> {
   size_t queued_bytes_ = 0;
   bool reading_ = false;
   bool begun_ = false;
-  std::optional<bool> early_;  // the early read ended so, before Begin
+  Loop::Task first_;           // gRPC's until the first read has ended
+  std::optional<bool> early_;  // it ended so, before Begin
   bool writing_ = false;       // the front of `queue_` is gRPC's
   bool paused_ = false;
   bool inputs_ended_ = false;
@@ -93,10 +94,9 @@ struct WriteCall {
 };
 WriteCall NewWriteCall(Loop& loop);
 
-struct BidiCall {
-  std::shared_ptr<ServerCall> call;
-  grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* reactor;
-};
-BidiCall NewBidiCall(Loop& loop);
+using BidiReactor = grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>;
+// `begin` is called on the loop, with the call, when its first read has ended.
+using OnBegin = absl::AnyInvocable<void(std::shared_ptr<ServerCall>)>;
+BidiReactor* NewBidiCall(Loop& loop, OnBegin begin);
 
 }  // namespace capsem::rpc::internal

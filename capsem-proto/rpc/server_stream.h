@@ -90,14 +90,13 @@ class ServerStream {
   };
   using Handler = absl::AnyInvocable<void(std::unique_ptr<ServerStream>)>;
 
-  // On a gRPC thread; what the service's method returns.
+  // On a gRPC thread; what the service's method returns. The handler comes with the caller's first
+  // message, or when there will be none.
   static grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* Accept(Loop& loop,
                                                                              Handler handler) {
-    auto [call, reactor] = internal::NewBidiCall(loop);
-    loop.Post([call = call, handler = std::move(handler)]() mutable {
+    return internal::NewBidiCall(loop, [handler = std::move(handler)](auto call) mutable {
       handler(std::make_unique<ServerStream>(std::move(call)));
     });
-    return reactor;
   }
 
   explicit ServerStream(std::shared_ptr<internal::ServerCall> call) : call_(std::move(call)) {}

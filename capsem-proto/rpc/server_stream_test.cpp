@@ -103,6 +103,29 @@ TEST_CASE("messages keep their order both ways and the end comes last") {
   REQUIRE(*f.closed == false);
 }
 
+TEST_CASE("a last input that goes with the end of the inputs comes after the others") {
+  Fixture f;
+  const int before = GENERATE(0, 1, 100);
+  f.Echo();
+  const auto client = f.Call();
+  for (int i = 0; i < before; ++i) client->Write(Stdin(std::to_string(i)));
+  client->WriteLast(Stdin("last"));
+  REQUIRE(f.Ended());
+  REQUIRE_OK(*f.end);
+  REQUIRE(f.got.size() == static_cast<size_t>(before) + 1);
+  REQUIRE(f.got.back() == "last");
+}
+
+TEST_CASE("a call that never says anything is heard of when it ends") {
+  Fixture f;
+  f.Echo();
+  auto client = f.Call();
+  client->FinishWriting();
+  REQUIRE(f.Ended());
+  REQUIRE_OK(*f.end);
+  REQUIRE(f.got.empty());
+}
+
 TEST_CASE("a last message that goes with the end comes after what was written before") {
   Fixture f;
   const int before = GENERATE(0, 1, 100);

@@ -46,7 +46,7 @@ ExecCall::ExecCall(Verb verb, SessionTable& table, Sessions& sessions,
   events.on_message = [this](ExecInput input) { OnInput(std::move(input)); };
   events.on_inputs_end = [this] {
     if (!first_seen_) return End(NoFirst("no input at all"));
-    if (exec_) exec_->FinishWriting();
+    if (exec_ && start_.stdin_open()) exec_->FinishWriting();
   };
   events.on_ready = [this] {
     if (exec_) exec_->PauseReading(false);
@@ -119,11 +119,16 @@ void ExecCall::Attach(const std::string& session) {
   exec_ = (*found)->client->Exec(std::move(events));
   ExecInput input;
   *input.mutable_start() = start_;
+  if (!start_.stdin_open()) {
+    exec_->WriteLast(std::move(input));
+    return;
+  }
   exec_->Write(std::move(input));
   for (ExecInput& early : std::exchange(early_, {})) Forward(std::move(early));
 }
 
 void ExecCall::Forward(ExecInput input) {
+  if (!start_.stdin_open()) return;  // its request is whole, and nobody would read this
   if (!exec_) return early_.push_back(std::move(input));
   if (!exec_->Write(std::move(input))) stream_->PauseReading(true);
 }

@@ -86,7 +86,9 @@ ExecInput Stdin(std::string bytes) {
 TEST_CASE("a command's inputs and events pass in order, its exit last") {
   Fixture f;
   const std::string id = f.host.Run("box");
-  const auto client = f.Exec(Start("box"));
+  ExecInput start = Start("box");
+  start.mutable_start()->set_stdin_open(true);
+  const auto client = f.Exec(start);
   client->Write(Stdin("in"));
   REQUIRE(f.Until([&] { return f.process().inputs.size() == 2; }));
   REQUIRE(f.process().inputs[0].start().argv(0) == "true");
@@ -103,6 +105,20 @@ TEST_CASE("a command's inputs and events pass in order, its exit last") {
   REQUIRE(f.got[1].stdout() == "out");
   REQUIRE(f.got[2].exit().code() == 3);
   REQUIRE(f.process().signals.empty());
+}
+
+TEST_CASE("a command that reads nothing has its whole request at once") {
+  Fixture f;
+  f.host.Run("box");
+  const auto client = f.Exec(Start("box"));
+  // The client goes on as if it might send more: the process knows better.
+  REQUIRE(f.Until([&] { return f.process().inputs_ended; }));
+  client->Write(Stdin("for nobody"));
+  f.SayStarted();
+  f.SayExit(0);
+  REQUIRE(f.Ended());
+  REQUIRE_OK(*f.end);
+  REQUIRE(f.process().inputs.size() == 1);
 }
 
 TEST_CASE("a command sent right after create takes its turn") {
@@ -243,7 +259,9 @@ TEST_CASE("a stream that ends without its exit is an error of ours") {
 TEST_CASE("run makes a session, and nothing of it is left when the call ends") {
   Fixture f;
   auto client = f.Call(&Async::Run);
-  client->Write(RunInput());
+  ExecInput run = RunInput();
+  run.mutable_run()->mutable_exec()->set_stdin_open(true);
+  client->Write(run);
   client->Write(Stdin("early"));
   SECTION("after the command's exit") {
     REQUIRE(f.Until([&] { return f.process().inputs.size() == 2; }));

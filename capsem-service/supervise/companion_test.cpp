@@ -126,7 +126,7 @@ TEST_CASE("a stopped companion ends, also one that does not want to, and stays a
 
 TEST_CASE("what a killed service has left is removed before the next start") {
   Fixture f(
-      "test -e $DIR/file && echo stale >&3 || echo fresh >&3; touch $DIR/file; exec sleep 60");
+      "word=fresh; test -e $DIR/file && word=stale; : > $DIR/file; echo $word >&3; exec sleep 60");
   std::ofstream(f.dir / "file") << "of long ago";
   f.companion->Start();
   f.AwaitReady();

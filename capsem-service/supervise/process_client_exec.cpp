@@ -34,8 +34,13 @@ void ProcessClientExec::Start(Machine::Stub& stub, const rpc::CallOptions& optio
              if (self) self->OnClosed(status);
            }});
   stream_->PauseReading(paused_);
-  for (ExecInput& input : std::exchange(waiting_, {})) stream_->Write(std::move(input));
-  if (finished_) stream_->FinishWriting();
+  const bool nothing_waits = waiting_.empty();
+  for (; !waiting_.empty(); waiting_.pop_front()) {
+    const bool last = finished_ && waiting_.size() == 1;
+    ExecInput& input = waiting_.front();
+    last ? stream_->WriteLast(std::move(input)) : stream_->Write(std::move(input));
+  }
+  if (finished_ && nothing_waits) stream_->FinishWriting();
   if (!std::exchange(told_full_, false)) return;
   loop_.Post([self, events = events_] {
     if (self) events->on_ready();
@@ -54,6 +59,12 @@ bool ProcessClientExec::Write(ExecInput input) {
   waiting_.push_back(std::move(input));
   told_full_ = waiting_bytes_ > kHighWater;
   return !told_full_;
+}
+
+bool ProcessClientExec::WriteLast(ExecInput input) {
+  if (stream_) return stream_->WriteLast(std::move(input));
+  finished_ = true;
+  return Write(std::move(input));
 }
 
 void ProcessClientExec::FinishWriting() {

@@ -28,6 +28,7 @@ class ProcessClientExec final : public ProcessExec {
   void Fail(const Status& reason);
 
   bool Write(capsem::v1::ExecInput input) override;
+  bool WriteLast(capsem::v1::ExecInput input) override;
   void FinishWriting() override;
   void PauseReading(bool paused) override;
   Weak<ProcessClientExec> weak() const { return weak_.Get(); }

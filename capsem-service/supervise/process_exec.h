@@ -25,6 +25,8 @@ class ProcessExec {
   virtual ~ProcessExec() = default;
   // False: enough is on its way, wait for on_ready. The input is taken all the same.
   virtual bool Write(capsem::v1::ExecInput input) = 0;
+  // The same, and nothing after it.
+  virtual bool WriteLast(capsem::v1::ExecInput input) = 0;
   virtual void FinishWriting() = 0;
   // At most one event still comes after PauseReading(true).
   virtual void PauseReading(bool paused) = 0;

@@ -6,6 +6,14 @@
 
 namespace capsem::agent {
 
+std::optional<bool> Populated(int events) {
+  char text[128];
+  const ssize_t count = pread(events, text, sizeof text, 0);
+  if (count <= 0) return std::nullopt;
+  const std::string_view told(text, static_cast<size_t>(count));
+  return told.find("populated 0") == std::string_view::npos;
+}
+
 CgroupEvents::CgroupEvents(Loop& loop, int group, absl::AnyInvocable<void()> empty)
     : events_(openat(group, "cgroup.events", O_RDONLY | O_CLOEXEC)),
       empty_(std::move(empty)),
@@ -18,11 +26,7 @@ CgroupEvents::CgroupEvents(Loop& loop, int group, absl::AnyInvocable<void()> emp
 
 // Reading is what arms the kernel's next notice: nothing is missed between the look and the wait.
 void CgroupEvents::Look() {
-  char text[128];
-  const ssize_t count = pread(events_.get(), text, sizeof text, 0);
-  const std::string_view events(text, count > 0 ? static_cast<size_t>(count) : 0);
-  // A group that has been removed under us (ENODEV) is empty, too.
-  if (!empty_ || (count > 0 && events.find("populated 0") == std::string_view::npos)) return;
+  if (!empty_ || Populated(events_.get()).value_or(false)) return;
   watch_.Want(0);
   auto empty = std::exchange(empty_, nullptr);  // it may destroy this
   empty();

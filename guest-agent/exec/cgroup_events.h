@@ -4,11 +4,17 @@
 
 #include <absl/functional/any_invocable.h>
 
+#include <optional>
+
 #include "base/fd_watch.h"
 #include "base/unique_fd.h"
 #include "base/weak.h"
 
 namespace capsem::agent {
+
+// Whether a process lives in a group or below it; zombies do not count. nullopt: it cannot be said,
+// for the group was removed under us. `events`: its cgroup.events.
+std::optional<bool> Populated(int events);
 
 class CgroupEvents {
  public:

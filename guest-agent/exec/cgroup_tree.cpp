@@ -24,6 +24,10 @@ constexpr uint64_t kReservedBytes = uint64_t{40} << 20;
 constexpr uint64_t kBytesPerProcess = 64 * 1024;
 constexpr uint64_t kMaxProcesses = 30000;  // below pid_max (32768), so that the agent can fork
 
+// Groups without a command that are kept for the next: one for the process that waits ahead, and a
+// few for commands that run beside each other.
+constexpr size_t kKeptEmpty = 4;
+
 // Only a folder of cgroup2 itself: never what a user has mounted there.
 StatusOr<UniqueFd> OpenGroup(int parent, const std::string& name) {
   open_how how{};
@@ -38,6 +42,14 @@ StatusOr<UniqueFd> MakeGroup(int parent, const std::string& name) {
   if (mkdirat(parent, name.c_str(), 0755) != 0 && errno != EEXIST)
     return FromErrno("make cgroup {}", name);
   return OpenGroup(parent, name);
+}
+
+// A command that managed containers leaves groups of its own below its group, which takes no
+// process then.
+bool HasGroups(int group) {
+  struct stat folder {};
+  constexpr nlink_t kAlone = 2;  // its name and its "."
+  return fstat(group, &folder) != 0 || folder.st_nlink != kAlone;
 }
 
 }  // namespace
@@ -64,53 +76,71 @@ StatusOr<std::unique_ptr<CgroupTree>> CgroupTree::Create(Loop& loop, UniqueFd ro
 
 class CgroupTree::Group : public ExecGroup {
  public:
-  Group(CgroupTree& tree, std::string name, UniqueFd folder)
-      : tree_(tree), name_(std::move(name)), folder_(std::move(folder)) {}
+  Group(CgroupTree& tree, Folder folder) : tree_(tree), folder_(std::move(folder)) {}
   ~Group() override {
-    if (!Remove()) tree_.leftover_.push_back(name_);
+    // Its process has not ended as a command does: who knows why.
+    if (folder_.fd.valid() && !tree_.Remove(folder_)) tree_.leftover_.push_back(std::move(folder_));
   }
 
-  int fork_fd() const override { return folder_.get(); }
+  int fork_fd() const override { return folder_.fd.get(); }
   void OnStarted(pid_t) override {}
   void Kill() override {
-    const Status killed = WriteKernelFile(folder_.get(), "cgroup.kill", "1");
-    if (!killed.ok()) log::Error("cannot kill a command", {{"group", name_}, {"why", killed}});
+    if (!folder_.fd.valid()) return;
+    folder_.killed = true;
+    const Status killed = WriteKernelFile(folder_.fd.get(), "cgroup.kill", "1");
+    if (!killed.ok())
+      log::Error("cannot kill a command", {{"group", folder_.name}, {"why", killed}});
   }
 
   void OnFirstEnded(absl::AnyInvocable<void()> gone) override {
-    if (Remove()) return tree_.loop_.Post(std::move(gone));
+    if (tree_.TakeBack(folder_)) return tree_.loop_.Post(std::move(gone));
     gone_ = std::move(gone);
-    events_ = std::make_unique<CgroupEvents>(tree_.loop_, folder_.get(), [this] {
-      Remove();
+    events_ = std::make_unique<CgroupEvents>(tree_.loop_, folder_.fd.get(), [this] {
+      tree_.TakeBack(folder_);
       auto gone = std::move(gone_);  // it may destroy this
       gone();
     });
   }
 
  private:
-  // False: somebody lives in it.
-  bool Remove() {
-    removed_ = removed_ || tree_.Remove(name_);
-    return removed_;
-  }
-
   CgroupTree& tree_;
-  const std::string name_;
-  UniqueFd folder_;
-  bool removed_ = false;
+  Folder folder_;  // without its descriptor once it was taken back
   absl::AnyInvocable<void()> gone_;
   std::unique_ptr<CgroupEvents> events_;
 };
 
 StatusOr<std::unique_ptr<ExecGroup>> CgroupTree::Create() {
-  std::erase_if(leftover_, [this](const std::string& name) { return Remove(name); });
-  std::string name = fmt::to_string(next_name_++);
-  UniqueFd folder = TRY(MakeGroup(execs_.get(), name));
-  return std::make_unique<Group>(*this, std::move(name), std::move(folder));
+  std::erase_if(leftover_, [this](Folder& folder) { return Remove(folder); });
+  Folder folder;
+  if (!empty_.empty()) {
+    folder = std::move(empty_.back());
+    empty_.pop_back();
+  } else {
+    folder.name = fmt::to_string(next_name_++);
+    folder.fd = TRY(MakeGroup(execs_.get(), folder.name));
+  }
+  return std::make_unique<Group>(*this, std::move(folder));
 }
 
-bool CgroupTree::Remove(const std::string& name) {
-  return unlinkat(execs_.get(), name.c_str(), AT_REMOVEDIR) == 0 || errno != EBUSY;
+CgroupTree::~CgroupTree() {
+  for (Folder& folder : empty_) Remove(folder);
+}
+
+bool CgroupTree::Remove(Folder& folder) {
+  if (unlinkat(execs_.get(), folder.name.c_str(), AT_REMOVEDIR) != 0 && errno == EBUSY)
+    return false;
+  folder.fd.Reset();
+  return true;
+}
+
+bool CgroupTree::TakeBack(Folder& folder) {
+  const UniqueFd events(openat(folder.fd.get(), "cgroup.events", O_RDONLY | O_CLOEXEC));
+  const std::optional<bool> populated = Populated(events.get());
+  if (populated.value_or(false)) return false;
+  const bool good = populated && !folder.killed && !HasGroups(folder.fd.get());
+  if (!good || empty_.size() >= kKeptEmpty) return Remove(folder);
+  empty_.push_back(std::move(folder));
+  return true;
 }
 
 void CgroupTree::KillAll() {

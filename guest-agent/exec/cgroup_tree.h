@@ -30,6 +30,7 @@ class CgroupTree : public ExecGroups {
                                                       const ExecLimits& limits);
   // Groups for commands straight below `folder`, with no limits: where somebody else has set them.
   CgroupTree(Loop& loop, UniqueFd folder) : loop_(loop), execs_(std::move(folder)) {}
+  ~CgroupTree() override;
 
   StatusOr<std::unique_ptr<ExecGroup>> Create() override;
   void KillAll() override;
@@ -37,13 +38,23 @@ class CgroupTree : public ExecGroups {
 
  private:
   class Group;
+  struct Folder {
+    std::string name;
+    UniqueFd fd;
+    // Such a group takes nobody any more: Linux (6.18, as seen) kills whoever is born into it.
+    bool killed = false;
+  };
   // False: somebody lives in it.
-  bool Remove(const std::string& name);
+  bool Remove(Folder& folder);
+  // As Remove, but a group as good as new is kept for the next command: making and removing one
+  // takes longer than a small command.
+  bool TakeBack(Folder& folder);
 
   Loop& loop_;
   UniqueFd execs_;
   uint64_t next_name_ = 1;
-  std::vector<std::string> leftover_;  // given up while somebody was still ending in it
+  std::vector<Folder> empty_;
+  std::vector<Folder> leftover_;  // given up while somebody was still ending in it
   std::unique_ptr<CgroupEvents> events_;
 };
 

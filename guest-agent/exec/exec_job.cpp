@@ -1,7 +1,7 @@
 #include "exec/exec_job.h"
 
+#include <sched.h>
 #include <signal.h>
-#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -37,15 +37,13 @@ void ExecJob::Start() {
   if (!begun.ok()) return Refuse(begun.status());
   group_ = std::move(begun->group);
   process_ = std::move(begun->process);
-  outputs_[0] = {std::move(process_.stdout_pipe), FrameKind::kExecStdout, {}, nullptr};
-  outputs_[1] = {std::move(process_.stderr_pipe), FrameKind::kExecStderr, {}, nullptr};
+  outputs_[0] = {FrameKind::kExecStdout, std::move(begun->out), {}};
+  outputs_[1] = {FrameKind::kExecStderr, std::move(begun->err), {}};
   services_.reaper.Watch(process_.pid, [self = weak_.Get()](int wait_status) {
     if (self) self->OnProcessEnd(wait_status);
   });
   for (Output& output : outputs_) {
-    output.watch = std::make_unique<FdWatch>(services_.loop, output.pipe.get(),
-                                             [this, &output](int) { OnOutput(output); });
-    output.watch->Want(FdWatch::kReadable);
+    output.pipe->Listen([this, &output] { OnOutput(output); });
   }
   if (spec_.stdin_open)
     WatchFailurePipe();
@@ -65,6 +63,8 @@ void ExecJob::OnFailurePipe() {
   failure_ = ReadExecFailure(process_.failure_pipe.get(), spec_);
   failure_watch_.reset();
   process_.failure_pipe.Reset();
+  process_.request_pipe.Reset();
+  if (!spec_.stdin_open) process_.stdin_pipe.Reset();
   if (!failure_) OnRunning();
 }
 
@@ -100,27 +100,26 @@ void ExecJob::GoOn() {
   if (wait_status_) return Drain();
   if (channel_.over()) return LeaveOutput();
   for (Output& output : outputs_) {
-    if (output.watch) output.watch->Want(channel_.blocked() ? 0 : FdWatch::kReadable);
+    output.pipe->Pause(channel_.blocked());
   }
 }
 
 // Only a program that runs writes, and only its end closes both pipes: the failure pipe has ended.
 void ExecJob::OnOutput(Output& output) {
   if (process_.failure_pipe.valid()) OnFailurePipe();
-  if (output.pipe.valid()) ReadOutput(output);
+  if (!output.ended) ReadOutput(output);
 }
 
 void ExecJob::ReadOutput(Output& output) {
   static char chunk[wire::kMaxExecData];
   const size_t wanted = std::min(sizeof chunk, output.left.value_or(sizeof chunk));
-  const ssize_t count = read(output.pipe.get(), chunk, wanted);
+  const ssize_t count = output.pipe->Read(chunk, wanted);
   if (count < 0 && errno == EAGAIN && !output.left) return;
   if (count < 0 && errno == EINTR) return;
   if (count <= 0) {  // with EAGAIN: somebody in the guest has taken what was left
-    output.watch.reset();
-    output.pipe.Reset();
+    output.ended = true;
     output.left = 0;
-    return;
+    return TidyLater();
   }
   const auto taken = static_cast<size_t>(count);
   if (output.left) *output.left -= taken;
@@ -154,20 +153,30 @@ void ExecJob::OnProcessEnd(int wait_status) {
   // What lies in the pipes now is all that the first process can have written. A survivor that
   // writes on and on cannot delay the exit.
   for (Output& output : outputs_) {
-    int left = 0;
-    if (output.pipe.valid()) ioctl(output.pipe.get(), FIONREAD, &left);
-    output.left = static_cast<size_t>(left);
-    if (output.watch) output.watch->Want(0);
+    if (output.ended) continue;
+    output.left = output.pipe->Available();
+    output.pipe->Pause(true);
   }
   on_change_();
   Drain();
-  // After the exit is on its way: removing a cgroup takes longer than a small command.
+}
+
+void ExecJob::TidyLater() {
+  if (std::exchange(tidying_, true)) return;
   services_.loop.Post([self = weak_.Get()] {
-    if (self) self->AwaitSurvivors();
+    if (self) self->Tidy();
   });
 }
 
-void ExecJob::AwaitSurvivors() {
+void ExecJob::Tidy() {
+  tidying_ = false;
+  // The exit has been written: the kernel's worker, which sends it, goes first.
+  if (exit_sent_) sched_yield();
+  for (Output& output : outputs_) {
+    if (output.ended) output.pipe->Close();
+  }
+  if (!exit_sent_) return;
+  LeaveOutput();
   group_->OnFirstEnded([self = weak_.Get()] {
     if (!self) return;
     self->gone_ = true;
@@ -181,7 +190,7 @@ void ExecJob::Drain() {
     if (*output.left > 0) return;  // on with it when the channel has drained
   }
   SendExit();
-  LeaveOutput();
+  TidyLater();
   on_change_();
 }
 
@@ -208,12 +217,10 @@ void ExecJob::SendExit() {
 // process of its own reads on.
 void ExecJob::LeaveOutput() {
   for (Output& output : outputs_) {
-    output.watch.reset();
-    char probe;
-    if (output.pipe.valid() && read(output.pipe.get(), &probe, 1) == 0) output.pipe.Reset();
+    if (output.pipe->AtEnd()) output.pipe->Close();
   }
-  if (gone_ || (!outputs_[0].pipe.valid() && !outputs_[1].pipe.valid())) return;
-  const Status left = StartDrain(std::move(outputs_[0].pipe), std::move(outputs_[1].pipe),
+  if (!outputs_[0].pipe->open() && !outputs_[1].pipe->open()) return;
+  const Status left = StartDrain(outputs_[0].pipe->Release(), outputs_[1].pipe->Release(),
                                  services_.environment, group_->fork_fd());
   if (!left.ok()) log::Warning("survivors lose their output", {{"why", left}});
 }

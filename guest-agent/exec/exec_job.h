@@ -47,10 +47,10 @@ class ExecJob {
 
  private:
   struct Output {
-    UniqueFd pipe;
     wire::FrameKind kind;
+    std::unique_ptr<ExecOutput> pipe;
     std::optional<size_t> left;  // while draining: how much is still to be read
-    std::unique_ptr<FdWatch> watch;
+    bool ended = false;          // to be closed
   };
 
   void WatchFailurePipe();
@@ -66,8 +66,9 @@ class ExecJob {
   size_t WriteStdin(std::string_view bytes);
   void CloseStdin();
   void SendExit();
+  void TidyLater();
+  void Tidy();
   void LeaveOutput();
-  void AwaitSurvivors();
   void Refuse(const Status& why);
 
   ExecServices& services_;
@@ -83,6 +84,7 @@ class ExecJob {
   std::optional<ExecFailure> failure_;
   bool timed_out_ = false;
   bool exit_sent_ = false;
+  bool tidying_ = false;
   bool gone_ = false;
   Timer timeout_;
   Timer look_;  // at the failure pipe

@@ -276,8 +276,6 @@ Status RunInProcess(ExecProcess& process, const ExecSpec& spec) {
   const ssize_t count = write(process.request_pipe.get(), request.data(), request.size());
   if (count < 0) return FromErrno("hand a request over");
   if (static_cast<size_t>(count) < request.size()) return Internal("a request went half over");
-  process.request_pipe.Reset();
-  if (!spec.stdin_open) process.stdin_pipe.Reset();
   return OkStatus();
 }
 

@@ -26,8 +26,8 @@ struct ExecEnvironment {
 // (spare_process.h).
 struct ExecProcess {
   pid_t pid = -1;
-  UniqueFd request_pipe;  // until it has been told; the process ends when it is closed before
-  UniqueFd stdin_pipe;    // invalid unless the spec wants it open; non-blocking like the others
+  UniqueFd request_pipe;  // the process ends when it is closed before it has been told
+  UniqueFd stdin_pipe;    // of no use unless the spec wants it open; non-blocking like the others
   UniqueFd stdout_pipe;
   UniqueFd stderr_pipe;
   UniqueFd failure_pipe;  // ends when the program runs; says why when it cannot

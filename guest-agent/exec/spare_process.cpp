@@ -48,6 +48,8 @@ StatusOr<SpareProcess::Begun> SpareProcess::Make() {
   begun.group = TRY(services_.groups.Create());
   begun.process = TRY(MakeExecProcess(services_.environment, begun.group->fork_fd()));
   begun.group->OnStarted(begun.process.pid);
+  begun.out = std::make_unique<ExecOutput>(services_.loop, std::move(begun.process.stdout_pipe));
+  begun.err = std::make_unique<ExecOutput>(services_.loop, std::move(begun.process.stderr_pipe));
   return begun;
 }
 

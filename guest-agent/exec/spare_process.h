@@ -7,6 +7,7 @@
 
 #include "base/timer.h"
 #include "base/weak.h"
+#include "exec/exec_output.h"
 #include "exec/exec_services.h"
 
 namespace capsem::agent {
@@ -16,6 +17,7 @@ class SpareProcess {
   struct Begun {
     std::unique_ptr<ExecGroup> group;
     ExecProcess process;
+    std::unique_ptr<ExecOutput> out, err;
   };
 
   explicit SpareProcess(ExecServices& services) : services_(services), refill_(services.loop) {}

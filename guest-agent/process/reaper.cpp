@@ -11,6 +11,12 @@ namespace {
 // A fork bomb that is killed leaves thousands at once: other work gets its turn in between.
 constexpr int kReapedPerTurn = 256;
 
+// As waitpid says it.
+int WaitStatus(const siginfo_t& ended) {
+  if (ended.si_code == CLD_EXITED) return W_EXITCODE(ended.si_status, 0);
+  return W_EXITCODE(0, ended.si_status) | (ended.si_code == CLD_DUMPED ? WCOREFLAG : 0);
+}
+
 }  // namespace
 
 StatusOr<std::unique_ptr<Reaper>> Reaper::Create(Loop& loop) {
@@ -39,7 +45,18 @@ void Reaper::OnSignal() {
   // The signal is taken first: who ends after the look that finds nobody raises it anew.
   signalfd_siginfo taken;
   [[maybe_unused]] const ssize_t count = read(signals_.get(), &taken, sizeof taken);
-  Collect();
+  TellFirst();
+  loop_.Post([self = weak_.Get()] {
+    if (self) self->Collect();
+  });
+}
+
+// Most end alone, and somebody waits to hear it: what the kernel does to collect one comes later.
+void Reaper::TellFirst() {
+  siginfo_t ended{};
+  if (waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT) != 0 || ended.si_pid == 0) return;
+  auto found = watched_.extract(ended.si_pid);
+  if (found) found.mapped()(WaitStatus(ended));
 }
 
 void Reaper::Collect() {

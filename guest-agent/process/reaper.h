@@ -33,6 +33,7 @@ class Reaper {
  private:
   Reaper(Loop& loop, UniqueFd signals);
   void OnSignal();
+  void TellFirst();
   void Collect();
 
   Loop& loop_;

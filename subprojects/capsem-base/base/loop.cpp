@@ -24,7 +24,8 @@ Loop::Loop() {
   ENSURE(uv_loop_init(&uv_) == 0);
   ENSURE(uv_async_init(&uv_, &wake_,
                        [](uv_async_t* wake) { static_cast<Loop*>(wake->data)->RunPosted(); }) == 0);
-  wake_.data = this;
+  ENSURE(uv_idle_init(&uv_, &go_on_) == 0);
+  wake_.data = go_on_.data = this;
 }
 
 Loop::~Loop() {
@@ -33,6 +34,7 @@ Loop::~Loop() {
   // them. Their destructors may post again.
   while (!posted_.empty()) std::exchange(posted_, {}).clear();
   uv_close(reinterpret_cast<uv_handle_t*>(&wake_), nullptr);
+  uv_close(reinterpret_cast<uv_handle_t*>(&go_on_), nullptr);
   // Objects closed their handles in their destructors; the close callbacks still have to run.
   while (uv_run(&uv_, UV_RUN_NOWAIT) != 0) {
   }
@@ -54,10 +56,15 @@ void Loop::Post(Task task) {
     const std::lock_guard lock(mutex_);
     posted_.push_back(std::move(task));
   }
-  uv_async_send(&wake_);
+  if (std::this_thread::get_id() != owner_) {
+    uv_async_send(&wake_);
+    return;
+  }
+  uv_idle_start(&go_on_, [](uv_idle_t* go_on) { static_cast<Loop*>(go_on->data)->RunPosted(); });
 }
 
 void Loop::RunPosted() {
+  uv_idle_stop(&go_on_);
   std::vector<Task> tasks;
   {
     const std::lock_guard lock(mutex_);

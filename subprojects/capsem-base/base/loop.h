@@ -4,7 +4,8 @@
 // locks above this file.
 // 2. Other threads (gRPC's, the pool's) may do one thing: Post. Posted work runs in the order of
 // the Post calls.
-//    The queue's mutex makes that order; uv_async_send only wakes the loop.
+//    The queue's mutex makes that order; uv_async_send only wakes the loop, and what the loop posts
+//    to itself costs no system call.
 // 3. Work that blocks goes through RunBlocking: `work` on a pool thread, then `done` on the loop.
 // 4. Run returns after Stop, when the callback that called it has ended.
 // 5. In single-threaded programs (the guest agent) RunBlocking is never called, and no thread is
@@ -48,6 +49,7 @@ class Loop {
 
   uv_loop_t uv_;
   uv_async_t wake_;
+  uv_idle_t go_on_;  // while it runs, the loop's next turn does not wait
   const std::thread::id owner_ = std::this_thread::get_id();
   std::mutex mutex_;
   std::vector<Task> posted_;  // guarded by mutex_
