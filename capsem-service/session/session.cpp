@@ -13,7 +13,8 @@ bool Leads(State from, State to) {
       return to == State::kRunning || to == State::kFailed || to == State::kStopping ||
              to == State::kGone;
     case State::kRunning: return to == State::kFailed || to == State::kStopping;
-    case State::kStopping: return to == State::kStopped || to == State::kGone;
+    case State::kStopping:
+      return to == State::kStopped || to == State::kGone || to == State::kFailed;
     case State::kStopped:
     case State::kFailed: return to == State::kStopping || to == State::kCreating;
     case State::kGone: return false;

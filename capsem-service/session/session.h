@@ -15,9 +15,10 @@
 //   │ start disk      ▼    │ delete
 //   └─────────────── stopped
 //
-// A session that is refused while it is being made goes from creating to gone. `running` in the
-// API's sense is also one that is stopping: its machine may still live. Which verb is allowed when
-// is in verb_rules.
+// A session that is refused while it is being made goes from creating to gone, and one that could
+// not be removed from stopping to failed, where it can be deleted again. `running` in the API's
+// sense is also one that is stopping: its machine may still live. Which verb is allowed when is in
+// verb_rules.
 #pragma once
 
 #include <optional>

@@ -24,7 +24,9 @@ Status RemoveSessionDir(const std::string& path) {
   std::error_code error;
   fs::remove_all(path, error);
   if (!error) return OkStatus();
-  return ErrnoStatus(error.value(), fmt::format("remove the session's folder {}", path));
+  return WithRemedy(
+      ErrnoStatus(error.value(), fmt::format("remove the session's folder {}", path)),
+      "see what keeps it (its permissions, `lsattr`, `mount`), then delete the session again");
 }
 
 void RemoveSessionDisk(const std::string& path) {

@@ -40,6 +40,7 @@ TEST_CASE("a session takes the arrows of its drawing and no other") {
       {State::kFailed, State::kStopping},   {State::kStopped, State::kStopping},
       {State::kStopping, State::kStopped},  {State::kStopping, State::kGone},
       {State::kStopped, State::kCreating},  {State::kFailed, State::kCreating},
+      {State::kStopping, State::kFailed},
   };
   for (const State from : kAll) {
     for (const State to : kAll) {

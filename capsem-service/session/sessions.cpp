@@ -303,7 +303,6 @@ void Sessions::StartHalt(SessionSlot& slot, Halt::Plan plan, Done done) {
 void Sessions::OnHalted(const SessionId& id, const Status& status, Done done) {
   const auto node = halts_.extract(id);  // it is on the stack: it goes when this returns
   SessionSlot& slot = *table_.Find(id);
-  if (!status.ok()) log::Error("a session left something behind", {{"reason", status}});
   if (!node.mapped()->removes()) {
     // What was told as stopped is found stopped.
     return table_.To(slot, State::kStopped, slot.session.reason(),
@@ -314,9 +313,22 @@ void Sessions::OnHalted(const SessionId& id, const Status& status, Done done) {
                      });
   }
   std::erase(failures_, id);
+  if (!status.ok()) return OnNotRemoved(slot, status, std::move(done));
   table_.To(slot, State::kGone);
   Answer(id, Cancelled("session {} was deleted", id.text()));
-  OnEnded(status, std::move(done));
+  OnEnded(OkStatus(), std::move(done));
+}
+
+// What is left of it is still somebody's: it stays known, and can be deleted again.
+void Sessions::OnNotRemoved(SessionSlot& slot, const Status& why, Done done) {
+  const Status failed = Annotate(why, "session {} could not be deleted", slot.session.label());
+  table_.To(slot, State::kFailed, fmt::format("it could not be deleted: {}", Message(why)));
+  Answer(slot.session.id(), failed);
+  table_.Record(
+      slot, [self = weak_.Get(), failed, done = std::move(done)](const Status& recorded) mutable {
+        if (!recorded.ok()) log::Error("a failed delete is not recorded", {{"reason", recorded}});
+        if (self) self->OnEnded(failed, std::move(done));
+      });
 }
 
 void Sessions::OnEnded(const Status& status, Done done) {

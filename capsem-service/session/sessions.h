@@ -46,7 +46,8 @@ class Sessions {
   void Restart(std::string_view session, std::chrono::milliseconds grace, Created started);
   // Answers when the machine is gone. FailedPrecondition: it does not run.
   void Stop(std::string_view session, std::chrono::milliseconds grace, Done done);
-  // Answers when nothing is left.
+  // Answers when nothing is left. When something is, it is still a session, failed, with the
+  // reason.
   void Delete(std::string_view session, Done done);
   // Stops the persistent sessions and deletes the others; nothing is started from now on.
   void EndAll(absl::AnyInvocable<void()> done);
@@ -75,6 +76,7 @@ class Sessions {
   void ForgetOldFailures();
   void StartHalt(SessionSlot& slot, Halt::Plan plan, Done done);
   void OnHalted(const SessionId& id, const Status& status, Done done);
+  void OnNotRemoved(SessionSlot& slot, const Status& why, Done done);
   void OnEnded(const Status& status, Done done);
   void LookWhetherAllEnded();
 

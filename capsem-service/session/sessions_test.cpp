@@ -130,6 +130,30 @@ TEST_CASE("delete ends a machine at once, whatever it is doing") {
   REQUIRE_CODE(f.Delete("box"), kNotFound);
 }
 
+TEST_CASE("a session whose folder cannot be removed is still there, and can be deleted again") {
+  OneMachine f;
+  const std::string name = GENERATE("", "box");
+  const std::string id = f.Run(name);
+  const std::string away = f.dir.path() + ".away";
+  // Nobody, root included, can remove anything behind a link that leads to itself.
+  std::filesystem::rename(f.dir.path(), away);
+  std::filesystem::create_symlink(f.dir.path(), f.dir.path());
+  const Status failed = f.Delete(id);
+  std::filesystem::remove(f.dir.path());
+  std::filesystem::rename(away, f.dir.path());
+  REQUIRE(!failed.ok());
+  REQUIRE(Message(failed).find("could not be deleted") != std::string_view::npos);
+  REQUIRE(Remedy(failed).find("delete the session again") != std::string::npos);
+  REQUIRE(f.Get(id).state() == capsem::v1::SESSION_STATE_FAILED);
+  REQUIRE(f.Get(id).reason().find("could not be deleted") != std::string::npos);
+  const auto recorded = VALUE_OF(f.registry->Read());
+  REQUIRE(recorded.size() == 1);
+  REQUIRE(recorded[0].state == SessionRecord::State::kFailed);
+  REQUIRE_OK(f.Delete(id));
+  REQUIRE(!f.HasDir(id));
+  REQUIRE(VALUE_OF(f.registry->Read()).empty());
+}
+
 TEST_CASE("a guest that powers itself off stops its session") {
   OneMachine f;
   const bool persistent = GENERATE(false, true);

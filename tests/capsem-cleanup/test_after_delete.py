@@ -55,3 +55,24 @@ def test_service_stop_ends_everything(fresh_capsem):
     fresh_capsem.ok("service", "stop")
     assert fresh_capsem.processes() == []
     assert not os.path.exists(fresh_capsem.socket)
+
+
+def test_a_delete_that_fails_is_told_and_can_be_said_again(fresh_capsem):
+    home = fresh_capsem
+    session = home.create("-n", "box")
+    assert home.exec("box", "true").code == 0
+    folder = f"{home.home}/sessions"
+    os.rename(folder, f"{folder}.away")
+    os.symlink(folder, folder)  # leads to itself: not even root removes anything behind it
+    try:
+        code, cause, remedy = home.cli.error("delete", "box")
+    finally:
+        os.unlink(folder)
+        os.rename(f"{folder}.away", folder)
+    assert code != 0 and "session box could not be deleted" in cause and session in cause
+    assert "delete the session again" in remedy
+    left = home.info("box")
+    assert left["state"] == "failed" and "could not be deleted" in left["reason"]
+    assert home.ok("delete", "box").text == "box\n"
+    assert home.ok("list", "-q").text == ""
+    assert os.listdir(folder) == []
