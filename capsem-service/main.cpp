@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "config.h"
 #include "guard/single_instance.h"
+#include "ready_pipe.h"
 #include "signal_watch.h"
 #include "socket_wait.h"
 #include "wire/exit_code.h"
@@ -25,14 +26,6 @@ Status LogToFile(const std::string& path) {
   if (!log.valid()) return FromErrno("open {}", path);
   if (dup2(log.get(), STDERR_FILENO) < 0) return FromErrno("log to {}", path);
   return OkStatus();
-}
-
-void SayReady(int fd) {
-  if (fd < 0) return;
-  const UniqueFd pipe(fd);
-  constexpr std::string_view kWord = "listening\n";
-  if (write(pipe.get(), kWord.data(), kWord.size()) < 0)
-    log::Debug("nobody waits for us to listen");
 }
 
 StatusOr<int> AwaitOther(Loop& loop, const Config& config) {
@@ -74,6 +67,7 @@ StatusOr<int> Run(int argc, char** argv) {
 int main(int argc, char** argv) {
   const auto code = capsem::service::Run(argc, argv);
   if (code.ok()) return *code;
+  capsem::service::SayFailed(capsem::service::FindReadyFd(argc, argv), code.status());
   std::fprintf(stderr, "capsem-service: %s\n", capsem::Describe(code.status()).c_str());
   return capsem::ExitCode(code.status());
 }

@@ -14,6 +14,8 @@
 #include <array>
 #include <cerrno>
 #include <fstream>
+#include <optional>
+#include <sstream>
 
 #include "base/child.h"
 #include "base/unix_socket.h"
@@ -23,6 +25,7 @@ namespace {
 
 constexpr int kReadyFd = 3;
 constexpr std::string_view kReadyWord = "listening\n";
+constexpr std::string_view kFailedWord = "failed\n";
 
 // Where state lies, what language and where programs are; CAPSEM_* are settings of ours.
 constexpr std::array<std::string_view, 9> kGiven = {"HOME",
@@ -97,7 +100,7 @@ StatusOr<pid_t> SpawnService(const std::string& program, const RunDir& dir, int 
 std::string AwaitWord(int ready) {
   std::string said;
   char chunk[512];
-  while (said.find('\n') == std::string::npos) {
+  while (said != kReadyWord) {
     const ssize_t count = read(ready, chunk, sizeof chunk);
     if (count < 0 && errno == EINTR) continue;
     if (count <= 0) break;
@@ -118,11 +121,24 @@ std::string LastLine(const std::string& path) {
   return last;
 }
 
+// Why it cannot serve, in its own words (capsem-service/ready_pipe.h); nullopt when it has none.
+std::optional<Status> SaidWhy(const std::string& said, const RunDir& dir) {
+  if (!said.starts_with(kFailedWord)) return std::nullopt;
+  std::istringstream words(said.substr(kFailedWord.size()));
+  std::string cause, remedy;
+  std::getline(words, cause);
+  std::getline(words, remedy);
+  if (!remedy.empty()) remedy += "; ";
+  return WithRemedy(Unavailable("capsem-service cannot start: {}", cause),
+                    fmt::format("{}its log is {}", remedy, dir.ServiceLog()));
+}
+
 // The end of a service that did not get ready.
-Status FailedStart(const RunDir& dir, pid_t pid) {
+Status FailedStart(const RunDir& dir, pid_t pid, const std::string& said) {
   int status = 0;
   while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }
+  if (auto why = SaidWhy(said, dir)) return *why;
   ExitReason reason;
   if (WIFSIGNALED(status)) {
     reason.signal = WTERMSIG(status);
@@ -131,7 +147,7 @@ Status FailedStart(const RunDir& dir, pid_t pid) {
   }
   return WithRemedy(Unavailable("capsem-service ended at its start with {}: {}", reason.ToString(),
                                 LastLine(dir.ServiceLog())),
-                    fmt::format("its log is {}", dir.ServiceLog()));
+                    fmt::format("see its log, {}, and try again", dir.ServiceLog()));
 }
 
 }  // namespace
@@ -167,7 +183,7 @@ Status StartService(const RunDir& dir, const Installation& installation) {
   write_end.Reset();
   const std::string said = AwaitWord(read_end.get());
   if (said == kReadyWord) return OkStatus();
-  const Status failed = FailedStart(dir, pid);
+  const Status failed = FailedStart(dir, pid, said);
   // Somebody else (systemd, `capsem service run`) may have been faster: ours has left then.
   return ServiceRuns(dir) ? OkStatus() : failed;
 }

@@ -66,6 +66,14 @@ TEST_CASE("a service that says why it cannot start is quoted") {
         "capsem-service ended at its start with exit code 1: capsem-service: the disk is full");
 }
 
+TEST_CASE("a service that says why on the pipe is told by its cause and its remedy") {
+  Fixture test("printf 'failed\\nthe disk is full\\nfree some\\n' >&3; exit 5");
+  const Status status = StartService(test.dir, test.installation);
+  REQUIRE_CODE(status, kUnavailable);
+  CHECK(Message(status) == "capsem-service cannot start: the disk is full");
+  CHECK(Remedy(status) == "free some; its log is " + test.dir.ServiceLog());
+}
+
 TEST_CASE("a program that is not there is named") {
   Fixture test("");
   REQUIRE(unlink(test.installation.Service().c_str()) == 0);
