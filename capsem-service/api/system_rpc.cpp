@@ -74,6 +74,13 @@ StatusResponse SystemRpc::Describe(const KvmStatus::Answer& kvm,
   if (!std::filesystem::exists(host_.dirs.Images() + "/base")) {
     response.add_problems("there is no image called base (build it: `capsem image build`)");
   }
+  for (const std::string& damaged : Registry::SetAside(host_.dirs.Registry())) {
+    response.add_problems(fmt::format(
+        "the registry of sessions was damaged: it is kept as {}, and a new one was begun (sessions "
+        "with a disk are there as failed ones, without their names: `capsem start ID`, `capsem "
+        "rename ID NAME`; delete that file when you need it no longer)",
+        damaged));
+  }
   return response;
 }
 

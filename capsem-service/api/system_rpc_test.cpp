@@ -76,6 +76,13 @@ TEST_CASE("status tells what is here and what is missing") {
   status = VALUE_OF(f.Call(&Async::Status, capsem::v1::StatusRequest()));
   REQUIRE(status.qemu_version() == "7.2.22");
   REQUIRE(status.problems_size() == 0);
+
+  const std::string damaged = f.dirs.Registry() + ".damaged-1714564800123";
+  std::ofstream(damaged) << "garbage";
+  std::ofstream(damaged + "-wal") << "garbage";
+  status = VALUE_OF(f.Call(&Async::Status, capsem::v1::StatusRequest()));
+  REQUIRE(status.problems_size() == 1);
+  REQUIRE(status.problems(0).find(damaged + ",") != std::string::npos);
 }
 
 TEST_CASE("the version names itself and the guest protocols it speaks") {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <utility>
 
 #include "base/clock.h"
@@ -105,6 +106,21 @@ StatusOr<std::unique_ptr<Registry>> Registry::Open(Loop& loop, const std::string
     database = OpenCurrent(path);
   }
   return std::unique_ptr<Registry>(new Registry(loop, TRY(std::move(database))));
+}
+
+std::vector<std::string> Registry::SetAside(const std::string& path) {
+  const std::filesystem::path whole(path);
+  const std::string prefix = whole.filename().string().append(sqlite::kSetAside);
+  std::vector<std::string> found;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(whole.parent_path(), error)) {
+    const std::string name = entry.path().filename();
+    // The parts that go with one (-wal, -shm) end in a letter, it itself in its time.
+    const bool is_one = name.starts_with(prefix) && name.back() >= '0' && name.back() <= '9';
+    if (is_one) found.push_back(entry.path());
+  }
+  std::ranges::sort(found);
+  return found;
 }
 
 Registry::Registry(Loop& loop, Database database)

@@ -33,6 +33,9 @@ class Registry {
   Registry(const Registry&) = delete;
   Registry& operator=(const Registry&) = delete;
 
+  // The damaged registries that were set aside beside `path` and still lie there.
+  static std::vector<std::string> SetAside(const std::string& path);
+
   // Blocking, before any change is given. Oldest first.
   StatusOr<std::vector<SessionRecord>> Read();
   // False: it is new, and has never been compared with the folders of sessions.

@@ -139,10 +139,10 @@ TEST_CASE("a damaged registry is set aside and kept, and a new one is begun") {
   f.Reopen();
   REQUIRE(f.Read().empty());
   REQUIRE(!VALUE_OF(f.registry->Reconciled()));
-  size_t kept = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(f.dir.path()))
-    kept += entry.path().filename().string().starts_with("registry.db.damaged-") ? 1 : 0;
-  REQUIRE(kept >= 1);
+  const std::vector<std::string> kept = Registry::SetAside(f.path);
+  REQUIRE(kept.size() == 1);
+  REQUIRE(kept[0].starts_with(f.path + ".damaged-"));
+  REQUIRE(std::filesystem::file_size(kept[0]) > 0);
 }
 
 TEST_CASE("a registry that a newer Capsem wrote is left alone") {

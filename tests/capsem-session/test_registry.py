@@ -110,11 +110,17 @@ def test_a_damaged_registry_is_set_aside_and_the_disks_are_kept(fresh_capsem):
     aside = [name for name in os.listdir(home.home) if name.startswith("registry.db.damaged-")]
     assert aside, os.listdir(home.home)
     assert "set aside" in home.ok("logs").text
+    kept = [f"{home.home}/{name}" for name in aside if name[-1].isdigit()]
+    [problem] = home.ok("status", "--json").json["problems"]
+    assert "the registry of sessions was damaged" in problem and kept[0] in problem and "capsem start" in problem
+    assert f"problem: {problem}" in home.ok("status").text
     found = home.info(session)
     assert found["state"] == "failed" and "registry" in found["reason"]
     assert os.path.exists(f"{home.session_folder(session)}/disk.img")
     home.ok("delete", session)
     assert not os.path.exists(home.session_folder(session))
+    os.unlink(kept[0])
+    assert home.ok("status", "--json").json["problems"] == []
 
 
 def test_a_registry_of_a_newer_capsem_is_left_alone_with_a_word(home):

@@ -175,7 +175,7 @@ Status Transaction::Commit() {
 }
 
 StatusOr<std::string> SetAside(const std::string& path, int64_t now_unix_ms) {
-  const std::string aside = fmt::format("{}.damaged-{}", path, now_unix_ms);
+  const std::string aside = fmt::format("{}{}{}", path, kSetAside, now_unix_ms);
   // The log first: left behind, it would be played into the new database.
   for (const char* part : {"-wal", "-shm", ""}) {
     const bool moved = rename((path + part).c_str(), (aside + part).c_str()) == 0;

@@ -114,7 +114,8 @@ class Transaction {
 };
 
 // Renames a database with its log, so that a new one can be made and nothing of the old is lost.
-// Returns where it lies now: beside the old place, with `.damaged-` and the time in its name.
+// Returns where it lies now: beside the old place, with kSetAside and the time in its name.
+inline constexpr std::string_view kSetAside = ".damaged-";
 StatusOr<std::string> SetAside(const std::string& path, int64_t now_unix_ms);
 
 }  // namespace capsem::sqlite
