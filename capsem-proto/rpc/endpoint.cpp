@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/unix_socket.h"
 #include "rpc/grpc_threads.h"
+#include "rpc/message.h"
 
 namespace capsem::rpc {
 namespace {
@@ -30,7 +31,7 @@ std::unique_ptr<grpc::Server> StartServer(const std::vector<grpc::Service*>& ser
   google::protobuf::SetLogHandler(nullptr);
   grpc::ServerBuilder builder;
   for (grpc::Service* service : services) builder.RegisterService(service);
-  builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
+  builder.SetMaxReceiveMessageSize(kMaxReceivedBytes);
   builder.SetMaxSendMessageSize(kMaxMessageBytes);
   // Reflection alone is served by gRPC's synchronous threads: one of them waits, at most two work.
   using Sync = grpc::ServerBuilder::SyncServerOption;
@@ -111,7 +112,7 @@ void ServerEndpoint::Shutdown(std::chrono::milliseconds grace, absl::AnyInvocabl
 std::shared_ptr<grpc::Channel> ConnectChannel(const std::string& path) {
   PrepareGrpcThreads();
   grpc::ChannelArguments arguments;
-  arguments.SetMaxReceiveMessageSize(kMaxMessageBytes);
+  arguments.SetMaxReceiveMessageSize(kMaxReceivedBytes);
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
   // Nothing of an earlier channel's failures: a server that has come back is reached at once.

@@ -2,7 +2,7 @@
 //
 // The server owns its listening socket (0600), accepts on the loop, looks at who is there (same
 // uid, or root) and only then hands the connection to gRPC. Health and reflection are on; a message
-// is at most 4 MiB.
+// is bounded (rpc/message.h).
 #pragma once
 
 #include <absl/functional/any_invocable.h>
@@ -23,8 +23,6 @@
 #include "base/weak.h"
 
 namespace capsem::rpc {
-
-inline constexpr int kMaxMessageBytes = 4 * 1024 * 1024;
 
 // May a peer of this uid speak to a server that runs as `own`? The socket's mode says the same to
 // everybody but root.

@@ -10,8 +10,21 @@
 
 namespace capsem::rpc {
 
+// Of one message, either way. gRPC takes kMaxReceivedBytes, so that what is somewhat larger gets an
+// error of ours, with what helps; what is larger still, gRPC's RESOURCE_EXHAUSTED without.
+inline constexpr size_t kMaxMessageBytes = 4 * 1024 * 1024;
+inline constexpr size_t kMaxReceivedBytes = 4 * kMaxMessageBytes;
+
+inline Status CheckMessageSize(size_t bytes) {
+  if (bytes <= kMaxMessageBytes) return OkStatus();
+  return WithRemedy(
+      ResourceExhausted("a message of {} bytes: the limit is {} bytes", bytes, kMaxMessageBytes),
+      "send less at once: what is long goes through stdin, in pieces of at most 256 KiB");
+}
+
 template <typename Message>
 StatusOr<Message> ParseMessage(grpc::ByteBuffer bytes) {
+  TRY(CheckMessageSize(bytes.Length()));
   Message message;
   if (grpc::SerializationTraits<Message>::Deserialize(&bytes, &message).ok()) return message;
   return WithRemedy(

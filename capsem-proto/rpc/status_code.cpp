@@ -1,5 +1,7 @@
 #include "rpc/status_code.h"
 
+#include <absl/strings/cord.h>
+
 #include "capsem/v1/common.pb.h"
 
 namespace capsem::rpc {
@@ -8,6 +10,8 @@ namespace {
 // The message and the details both carry the cause, and gRPC takes 8 KiB of trailers,
 // percent-encoded.
 constexpr size_t kMaxText = 1024;
+
+constexpr char kGrpcsOwn[] = "capsem.grpcs_own";
 
 // How many bytes the UTF-8 sequence at the front of `text` has; 0 = none starts here.
 size_t SequenceLength(std::string_view text) {
@@ -60,11 +64,17 @@ grpc::Status ToGrpc(const Status& status) {
 
 Status FromGrpc(const grpc::Status& status) {
   if (status.ok()) return OkStatus();
-  const Status plain =
-      MakeStatus(static_cast<StatusCode>(status.error_code()), status.error_message());
+  Status plain = MakeStatus(static_cast<StatusCode>(status.error_code()), status.error_message());
   v1::Error error;
-  const bool ours = error.ParseFromString(status.error_details());
+  const std::string details = status.error_details();
+  if (details.empty()) {
+    plain.SetPayload(kGrpcsOwn, absl::Cord());
+    return plain;
+  }
+  const bool ours = error.ParseFromString(details);
   return ours && !error.remedy().empty() ? WithRemedy(plain, error.remedy()) : plain;
 }
+
+bool IsGrpcsOwn(const Status& status) { return status.GetPayload(kGrpcsOwn).has_value(); }
 
 }  // namespace capsem::rpc

@@ -14,5 +14,7 @@ namespace capsem::rpc {
 grpc::Status ToGrpc(const Status& status);
 // Keeps the remedy. An error that gRPC made itself has none.
 Status FromGrpc(const grpc::Status& status);
+// Of a status from FromGrpc: gRPC made it, no server of ours said so.
+bool IsGrpcsOwn(const Status& status);
 
 }  // namespace capsem::rpc

@@ -27,6 +27,8 @@ TEST_CASE("an error of gRPC itself keeps its code and text") {
   REQUIRE_CODE(status, kUnavailable);
   REQUIRE(Message(status) == "connection refused");
   REQUIRE(Remedy(status).empty());
+  REQUIRE(IsGrpcsOwn(status));
+  REQUIRE_FALSE(IsGrpcsOwn(FromGrpc(ToGrpc(Unavailable("the machine died")))));
 }
 
 TEST_CASE("texts that gRPC could not carry are cleaned") {

@@ -66,6 +66,40 @@ def test_kill_9_of_the_service_leaves_nothing(fresh_capsem):
     assert not any(name.startswith("sessions/") for name in fresh_capsem.files())
 
 
+def said_when_the_service_was_killed(home, cli):
+    """(exit code, cause, remedy) of a call of the CLI under which the service was killed."""
+    os.kill(home.pid, signal.SIGKILL)
+    home.process.wait()
+    home.forget_connection()
+    _, err = cli.communicate(timeout=30)
+    cause, remedy = err.decode().splitlines()
+    home.ok("list")  # as the remedy says
+    return cli.returncode, cause, remedy
+
+
+def test_kill_9_of_the_service_under_a_command_says_that_it_may_have_run(fresh_capsem):
+    session = fresh_capsem.create()
+    cli = fresh_capsem.popen("exec", session, "--", "sh", "-c", "echo up; sleep 1000")
+    assert cli.stdout.readline() == b"up\n"
+    code, cause, remedy = said_when_the_service_was_killed(fresh_capsem, cli)
+    assert code == 125
+    assert "the service went away" in cause and "the command may have run" in cause
+    assert "before you say it again" in remedy and "capsem list" in remedy
+
+
+@pytest.mark.parametrize("verb", [["stop", "--grace", "200"], ["restart", "--grace", "200"]], ids=lambda verb: verb[0])
+def test_kill_9_of_the_service_under_a_stop_has_a_remedy(fresh_capsem, verb):
+    session = fresh_capsem.create("-n", "box")
+    assert fresh_capsem.exec(session, "true").code == 0
+    os.kill(fresh_capsem.info(session)["machine_pid"], signal.SIGSTOP)  # its guest cannot end by itself
+    cli = fresh_capsem.popen(*verb, session)
+    eventually("the stop has begun", 10, lambda: '"stopping"' in fresh_capsem.logs())
+    code, cause, remedy = said_when_the_service_was_killed(fresh_capsem, cli)
+    assert code == 6
+    assert "the service went away" in cause and "done or not" in cause
+    assert "capsem list" in remedy
+
+
 def test_a_guest_that_powers_off_ends_its_session(capsem, client):
     session = capsem.create()
     with pytest.raises(grpc.RpcError):

@@ -81,6 +81,29 @@ def test_no_input_at_all_is_refused(client):
     refused(lambda: client.execs.Exec(iter([])), grpc.StatusCode.INVALID_ARGUMENT)
 
 
+# Above the 4 MiB of the contract, below the 16 MiB from which on gRPC itself answers.
+@pytest.mark.parametrize("size", [4 << 20, 15 << 20])
+def test_a_message_that_is_too_large_is_refused_with_a_word(client, box, size):
+    limit = grpc.StatusCode.RESOURCE_EXHAUSTED
+    error = refused(lambda: client.execs.Exec(iter([rpc.argv_input(box, "echo", "x" * size)])), limit)
+    assert "4194304" in error.cause
+    start = rpc.argv_input(box, "cat", stdin_open=True)
+    refused(lambda: client.execs.Exec(iter([start, rpc.execs_pb2.ExecInput(stdin=b"x" * size)])), limit)
+    refused(lambda: client.sessions.Get(rpc.sessions_pb2.GetSessionRequest(session="x" * size)), limit)
+    refused(lambda: client.system.Logs(rpc.system_pb2.LogsRequest(session="x" * size)), limit)
+
+
+def test_the_cli_does_not_even_send_it(capsem, box):
+    # A stack without a limit lets the kernel take 6 MiB of arguments.
+    more = 'word=$(printf %0130000d 0); for i in {1..36}; do set -- "$@" "$word"; done'
+    capsem.cli.prefix = ["bash", "-c", f'ulimit -s unlimited; {more}; exec "$@"', "bash"]
+    try:
+        code, cause, remedy = capsem.cli.error("exec", box, "--", "echo")
+    finally:
+        capsem.cli.prefix = []
+    assert code == 125 and "the limit is 4194304 bytes" in cause and "stdin" in remedy
+
+
 def test_a_name_that_is_taken(capsem, client):
     session = capsem.create("-n", "taken")
     error = refused(lambda: client.sessions.Create(rpc.sessions_pb2.CreateSessionRequest(name="taken")),

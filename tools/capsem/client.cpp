@@ -2,7 +2,6 @@
 
 #include <cstdlib>
 
-#include "base/unix_socket.h"
 #include "capsem/v1/execs.grpc.pb.h"
 #include "capsem/v1/images.grpc.pb.h"
 #include "capsem/v1/sessions.grpc.pb.h"
@@ -10,6 +9,8 @@
 #include "rpc/client_call.h"
 #include "rpc/client_stream.h"
 #include "rpc/endpoint.h"
+#include "rpc/message.h"
+#include "rpc/status_code.h"
 
 namespace capsem::cli {
 namespace {
@@ -18,6 +19,37 @@ using SessionsAsync = v1::Sessions::StubInterface::async_interface;
 using ExecsAsync = v1::Execs::StubInterface::async_interface;
 using ImagesAsync = v1::Images::StubInterface::async_interface;
 using SystemAsync = v1::System::StubInterface::async_interface;
+
+enum class BrokenCall { kVerb, kCommand };
+
+// gRPC's own words for a service that died during the call are about sockets: say what happened,
+// and what is known of what was asked for.
+Status ExplainBroken(const Status& status, BrokenCall call) {
+  if (!rpc::IsGrpcsOwn(status)) return status;
+  switch (status.code()) {
+    case StatusCode::kUnavailable: break;
+    case StatusCode::kUnimplemented:
+      return WithRemedy(Unimplemented("the service that runs is of another version: it does not "
+                                      "know this call"),
+                        "`capsem service stop` ends it; say it again, which starts this one");
+    case StatusCode::kResourceExhausted:
+      return WithRemedy(status, "send less at once: what is long goes through stdin");
+    default: return status;
+  }
+  if (call == BrokenCall::kVerb) {
+    return WithRemedy(
+        Unavailable("the service went away during the call, which it may have done or not ({})",
+                    Message(status)),
+        "`capsem list` starts a new one and shows how things are; `capsem logs` has the old one's "
+        "last words");
+  }
+  return WithRemedy(
+      Unavailable("the service went away during the call: the command may have run, in part or to "
+                  "its end ({})",
+                  Message(status)),
+      "see what it has done before you say it again; `capsem list` starts a new service and shows "
+      "which machines are left");
+}
 
 class RpcCommandStream final : public CommandStream {
  public:
@@ -33,10 +65,13 @@ class RpcCommandStream final : public CommandStream {
 
 }  // namespace
 
+Status Client::CheckSize(const google::protobuf::Message& message) {
+  return rpc::CheckMessageSize(message.ByteSizeLong());
+}
+
 struct Client::Impl {
-  Impl(Loop& its_loop, std::string its_socket)
+  Impl(Loop& its_loop, const std::string& socket)
       : loop(its_loop),
-        socket(std::move(its_socket)),
         channel(rpc::ConnectChannel(socket)),
         sessions(v1::Sessions::NewStub(channel)),
         execs(v1::Execs::NewStub(channel)),
@@ -49,13 +84,14 @@ struct Client::Impl {
                           void (Async::*method)(grpc::ClientContext*, const Request*, Response*,
                                                 std::function<void(grpc::Status)>),
                           const std::type_identity_t<Request>& request) {
+    TRY(CheckSize(request));
     StatusOr<Response> answer = Internal("the call was not answered");
     rpc::CallUnary(loop, stub.async(), method, request, {}, [&](StatusOr<Response> given) {
       answer = std::move(given);
       loop.Stop();
     });
     loop.Run();
-    if (!answer.ok()) return Explain(answer.status());
+    if (!answer.ok()) return ExplainBroken(answer.status(), BrokenCall::kVerb);
     return answer;
   }
 
@@ -70,7 +106,7 @@ struct Client::Impl {
     for (size_t i = 0; i < requests.size(); ++i) {
       rpc::CallUnary(loop, sessions->async(), method, requests[i], {},
                      [this, &open, &answer = answers[i]](StatusOr<Response> given) {
-                       answer = Explain(given.status());
+                       answer = ExplainBroken(given.status(), BrokenCall::kVerb);
                        if (--open == 0) loop.Stop();
                      });
     }
@@ -87,21 +123,12 @@ struct Client::Impl {
         loop, execs->async(), method, {},
         {.on_message = std::move(events.on_event),
          .on_ready = std::move(events.on_ready),
-         .on_closed = [this, closed = std::move(events.on_closed)](const Status& status) mutable {
-           closed(Explain(status));
+         .on_closed = [closed = std::move(events.on_closed)](const Status& status) mutable {
+           closed(ExplainBroken(status, BrokenCall::kCommand));
          }}));
   }
 
-  // gRPC's words for a service that died during the call are about sockets: say what happened.
-  Status Explain(const Status& status) const {
-    if (status.code() != StatusCode::kUnavailable || ConnectUnix(socket).ok()) return status;
-    return WithRemedy(
-        Unavailable("the service went away during the call ({})", Message(status)),
-        "say it again, which starts a new one; `capsem logs` has the old one's last words");
-  }
-
   Loop& loop;
-  const std::string socket;
   const std::shared_ptr<grpc::Channel> channel;
   const std::unique_ptr<v1::Sessions::Stub> sessions;
   const std::unique_ptr<v1::Execs::Stub> execs;
@@ -197,7 +224,7 @@ Status Client::Logs(const v1::LogsRequest& request,
                          },
                      .on_closed =
                          [&](const Status& status) {
-                           ended = status;
+                           ended = ExplainBroken(status, BrokenCall::kVerb);
                            impl_->loop.Stop();
                          }});
   impl_->loop.Run();

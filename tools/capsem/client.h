@@ -21,6 +21,8 @@ namespace capsem::cli {
 
 class Client {
  public:
+  // ResourceExhausted: the service does not take a message of that size.
+  static Status CheckSize(const google::protobuf::Message& message);
   // Calls fail with Unavailable when no service runs there.
   static std::unique_ptr<Client> Create(Loop& loop, const RunDir& dir);
   ~Client();
