@@ -27,6 +27,7 @@ const std::vector<Verb>& Verbs() {
       kLogsVerb,         kStopVerb,   kStartVerb,   kRestartVerb,    kPersistVerb,
       kRenameVerb,       kDeleteVerb, kPurgeVerb,   kImageBuildVerb, kImageListVerb,
       kImageInspectVerb, kStatusVerb, kVersionVerb, kServiceRunVerb, kServiceStopVerb,
+      kHelpVerb,
   };
   return verbs;
 }
@@ -65,7 +66,7 @@ std::string HelpOfAll() {
       "verbs:\n";
   for (const Verb& verb : Verbs()) help += TwoColumns(Title(verb), verb.summary);
   help +=
-      "\n`capsem VERB --help` says more, with an example.\n"
+      "\n`capsem VERB --help`, or `capsem help VERB`, says more, with an example.\n"
       "\nexample:\n  capsem run -- sh -c 'uname -a'\n";
   return help;
 }
@@ -77,6 +78,19 @@ std::string HelpOfGroup(std::string_view group) {
       help += TwoColumns(verb.name, verb.summary);
   }
   return help.empty() ? "" : fmt::format("usage: capsem {} VERB …\n\nverbs:\n{}", group, help);
+}
+
+Status NoSuchVerb(const std::vector<std::string>& words) {
+  constexpr const char* kRemedy = "`capsem --help` lists the verbs";
+  if (words.empty()) return WithRemedy(InvalidArgument("a verb is wanted"), kRemedy);
+  if (words[0].starts_with('-')) {
+    return WithRemedy(InvalidArgument("there is no option {} before the verb", words[0]),
+                      "options stand behind the verb: see `capsem VERB --help`");
+  }
+  const bool group = words.size() > 1 && !HelpOfGroup(words[0]).empty();
+  const std::string name = group ? words[0] + " " + words[1] : words[0];
+  return WithRemedy(InvalidArgument("there is no verb called {}", name),
+                    group ? fmt::format("`capsem {} --help` lists them", words[0]) : kRemedy);
 }
 
 }  // namespace capsem::cli

@@ -41,10 +41,12 @@ std::string HelpOf(const Verb& verb);
 std::string HelpOfAll();
 // The verbs of a group ("image", "service"); "" when there is no such group.
 std::string HelpOfGroup(std::string_view group);
+// The error for words that name no verb.
+Status NoSuchVerb(const std::vector<std::string>& words);
 
-extern const Verb kCreateVerb, kDeleteVerb, kExecVerb, kImageBuildVerb, kImageInspectVerb,
-    kImageListVerb, kInfoVerb, kListVerb, kLogsVerb, kPersistVerb, kPurgeVerb, kRenameVerb,
-    kRestartVerb, kRunVerb, kServiceRunVerb, kServiceStopVerb, kStartVerb, kStatusVerb, kStopVerb,
-    kVersionVerb;
+extern const Verb kCreateVerb, kDeleteVerb, kExecVerb, kHelpVerb, kImageBuildVerb,
+    kImageInspectVerb, kImageListVerb, kInfoVerb, kListVerb, kLogsVerb, kPersistVerb, kPurgeVerb,
+    kRenameVerb, kRestartVerb, kRunVerb, kServiceRunVerb, kServiceStopVerb, kStartVerb, kStatusVerb,
+    kStopVerb, kVersionVerb;
 
 }  // namespace capsem::cli

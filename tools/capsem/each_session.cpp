@@ -12,19 +12,23 @@ StatusOr<int> TellEach(const std::vector<std::string>& sessions, const std::vect
   const bool json = args.Flag("--json");
   std::string done;
   auto list = nlohmann::ordered_json::array();
-  int code = 0;
+  auto errors = nlohmann::ordered_json::array();
+  Status first;
   for (size_t i = 0; i < sessions.size(); ++i) {
     if (answers[i].ok()) {
       done += Printable(sessions[i]) + '\n';
       list.push_back(sessions[i]);
       continue;
     }
-    WriteStderr(ErrorText(answers[i], json));
-    if (code == 0) code = ExitCode(answers[i]);
+    if (first.ok()) first = answers[i];
+    errors.push_back({{"session", sessions[i]}});
+    errors.back().update(ErrorJson(answers[i]));
+    if (!json) WriteStderr(ErrorText(answers[i], false));
   }
+  if (json && !first.ok()) WriteStderr(JsonText({{"error", ErrorJson(first)}, {"errors", errors}}));
   if (json) TRY(WriteStdout(JsonText(list)));
   if (!json && !args.Flag("--quiet")) TRY(WriteStdout(done));
-  return code;
+  return ExitCode(first);
 }
 
 }  // namespace capsem::cli

@@ -1,4 +1,5 @@
-// What verbs with many sessions say: each that went well on stdout, each that did not on stderr.
+// What verbs with many sessions say: each that went well on stdout, each that did not on stderr. As
+// JSON that is one list, and one {"error": the first, "errors": [each with its session]}.
 #pragma once
 
 #include <string>

@@ -4,6 +4,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "command_answer.h"
 #include "interrupts.h"
 #include "machine_options.h"
 #include "message_json.h"
@@ -15,6 +16,8 @@ namespace capsem::cli {
 namespace {
 
 constexpr std::chrono::hours kMaxTimeout{7 * 24};  // execs.proto
+
+using Collect = absl::AnyInvocable<Status(const v1::ExecEvent&)>;
 
 // A terminal is a person's, who has not asked for it; /dev/null has nothing to forward.
 bool ForwardsStdin(bool asked) {
@@ -49,12 +52,15 @@ Status FillStart(const Args& args, size_t skip, v1::ExecStart& start) {
 }
 
 StatusOr<int> RunGuestCommand(const Connection& connection, const Args& args, v1::ExecInput first) {
+  TRY(Client::CheckSize(first));
   Loop& loop = *connection.loop;
   Client& client = *connection.client;
   StatusOr<int> result = Internal("the command was not run");
   Status printed;
+  CommandAnswer answer;
   const bool detach = first.has_start() && first.start().detach();
   const bool is_run = first.has_run();
+  const bool as_json = args.Flag("--json") && !detach;
   RemoteCommand command(
       loop,
       {.open =
@@ -70,6 +76,8 @@ StatusOr<int> RunGuestCommand(const Connection& connection, const Args& args, v1
              WriteStderr(IsolationWarning(started.isolation(), !is_run || args.Flag("--quiet")));
              if (detach) printed = PrintStarted(started, args.Flag("--json"));
            },
+       .collect = as_json ? Collect([&](const v1::ExecEvent& event) { return answer.Add(event); })
+                          : Collect(),
        .on_end =
            [&](StatusOr<int> ended) {
              result = std::move(ended);
@@ -78,6 +86,8 @@ StatusOr<int> RunGuestCommand(const Connection& connection, const Args& args, v1
   const auto interrupts = TRY(Interrupts::Create(loop, [&] { command.OnInterrupt(); }));
   loop.Run();
   TRY(printed);
+  const auto json = answer.ToJson();
+  if (result.ok() && json) TRY(WriteStdout(JsonText(*json)));
   return result;
 }
 

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "args.h"
+#include "lost_output.h"
 
 namespace capsem::cli {
 namespace {
@@ -86,14 +87,15 @@ std::string JsonText(const Json& json) {
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + '\n';
 }
 
+Json ErrorJson(const Status& status) {
+  return {{"code", CodeName(status.code())},
+          {"cause", std::string(Message(status))},
+          {"remedy", Remedy(status)}};
+}
+
 std::string ErrorText(const Status& status, bool json) {
+  if (json) return JsonText({{"error", ErrorJson(status)}});
   const std::string remedy = Remedy(status);
-  if (json) {
-    return JsonText({{"error",
-                      {{"code", CodeName(status.code())},
-                       {"cause", std::string(Message(status))},
-                       {"remedy", remedy}}}});
-  }
   std::string text = "capsem: " + Printable(Message(status)) + '\n';
   if (!remedy.empty()) text += "  " + Printable(remedy) + '\n';
   return text;
@@ -133,7 +135,7 @@ Status WriteStdout(std::string_view text) {
   while (!text.empty()) {
     const ssize_t count = write(STDOUT_FILENO, text.data(), text.size());
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return FromErrno("write to stdout");
+    if (count < 0) return LostOutput("stdout", errno);
     text.remove_prefix(static_cast<size_t>(count));
   }
   return OkStatus();

@@ -32,14 +32,16 @@ std::string KeyValues(const std::vector<std::pair<std::string, std::string>>& pa
 // With a line feed at its end.
 std::string JsonText(const nlohmann::ordered_json& json);
 
-// "capsem: cause\n  remedy\n", or {"error": {"code", "cause", "remedy"}}.
+// {"code", "cause", "remedy"}.
+nlohmann::ordered_json ErrorJson(const Status& status);
+// "capsem: cause\n  remedy\n", or {"error": ErrorJson}.
 std::string ErrorText(const Status& status, bool json);
 
 std::string Bytes(uint64_t count);                       // "1.5 GiB"
 std::string Age(int64_t since_unix_ms, int64_t now_ms);  // "3 minutes"
 std::string TimeText(int64_t unix_ms);                   // "2024-05-01 12:00:00 UTC"
 
-// All of it, or why not (a full disk, a reader that is gone).
+// All of it, or why not (lost_output).
 Status WriteStdout(std::string_view text);
 void WriteStderr(std::string_view text);
 

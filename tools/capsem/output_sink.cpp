@@ -5,10 +5,13 @@
 
 #include <cerrno>
 
+#include "lost_output.h"
+
 namespace capsem::cli {
 
-OutputSink::OutputSink(Loop& loop, int fd, absl::AnyInvocable<void()> on_idle)
-    : stream_(fd, O_WRONLY), on_idle_(std::move(on_idle)) {
+OutputSink::OutputSink(Loop& loop, int fd, std::string_view name,
+                       absl::AnyInvocable<void()> on_idle)
+    : stream_(fd, O_WRONLY), name_(name), on_idle_(std::move(on_idle)) {
   if (!stream_.pollable()) return;
   watch_ = std::make_unique<FdWatch>(loop, stream_.fd(), [this](int) { OnWritable(); });
 }
@@ -38,7 +41,7 @@ void OutputSink::WriteSome(std::string_view& bytes) {
     } else if (errno == EAGAIN) {
       return;
     } else if (errno != EINTR) {
-      status_ = FromErrno("write the command's output");
+      status_ = LostOutput(name_, errno);
     }
   }
 }

@@ -17,7 +17,8 @@ namespace capsem::cli {
 class OutputSink {
  public:
   // `on_idle` comes from the loop when all bytes have left, after Write could not take all.
-  OutputSink(Loop& loop, int fd, absl::AnyInvocable<void()> on_idle);
+  // `name` is for the error ("stdout").
+  OutputSink(Loop& loop, int fd, std::string_view name, absl::AnyInvocable<void()> on_idle);
   OutputSink(const OutputSink&) = delete;
   OutputSink& operator=(const OutputSink&) = delete;
 
@@ -32,6 +33,7 @@ class OutputSink {
   void WriteSome(std::string_view& bytes);
 
   OwnStream stream_;
+  const std::string_view name_;
   absl::AnyInvocable<void()> on_idle_;
   std::string waiting_;
   Status status_;

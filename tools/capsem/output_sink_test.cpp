@@ -34,7 +34,7 @@ TEST_CASE("what the reader does not take at once leaves later, in order") {
   TestLoop loop;
   Pipe pipe;
   bool told_idle = false;
-  OutputSink sink(loop, pipe.write_end.get(), [&] { told_idle = true; });
+  OutputSink sink(loop, pipe.write_end.get(), "stdout", [&] { told_idle = true; });
   sink.Write("first ");
   CHECK(sink.idle());
   std::string sent = "first ";
@@ -57,7 +57,7 @@ TEST_CASE("a reader that is gone is a status") {
   signal(SIGPIPE, SIG_IGN);
   TestLoop loop;
   Pipe pipe;
-  OutputSink sink(loop, pipe.write_end.get(), [] {});
+  OutputSink sink(loop, pipe.write_end.get(), "stdout", [] {});
   pipe.read_end.Reset();
   sink.Write("x");
   CHECK_FALSE(sink.status().ok());
@@ -70,9 +70,9 @@ TEST_CASE("a reader that is gone is a status") {
 TEST_CASE("a full disk is a status") {
   TestLoop loop;
   const UniqueFd full(open("/dev/full", O_WRONLY));
-  OutputSink sink(loop, full.get(), [] {});
+  OutputSink sink(loop, full.get(), "stdout", [] {});
   sink.Write("x");
-  REQUIRE_CODE(sink.status(), kResourceExhausted);
+  REQUIRE_CODE(sink.status(), kDataLoss);
 }
 
 }  // namespace capsem::cli

@@ -21,8 +21,9 @@ RemoteCommand::RemoteCommand(Loop& loop, Server server, v1::ExecInput first, Str
       events_(std::move(events)),
       detached_(StartOf(first).detach()),
       bound_(first.has_run()),
-      out_(loop, streams.out, [this] { Pump(); }),
-      err_(loop, streams.err, [this] { Pump(); }) {
+      timeout_s_(StartOf(first).timeout_ms() / 1000.0),
+      out_(loop, streams.out, "stdout", [this] { Pump(); }),
+      err_(loop, streams.err, "stderr", [this] { Pump(); }) {
   const bool forward_input = StartOf(first).stdin_open();
   stream_ = server_.open({
       .on_event = [this](v1::ExecEvent event) { OnEvent(std::move(event)); },
@@ -97,23 +98,33 @@ void RemoteCommand::Pump() {
 }
 
 void RemoteCommand::Handle(const v1::ExecEvent& event) {
+  if (event.has_started()) {
+    started_ = event.started();
+    events_.on_started(*started_);
+  }
+  if (event.has_exit()) exit_code_ = static_cast<int>(event.exit().code());
+  if (!events_.collect) return Print(event);
+  if (collected_.ok()) collected_ = events_.collect(event);
+}
+
+void RemoteCommand::Print(const v1::ExecEvent& event) {
   switch (event.kind_case()) {
+    case v1::ExecEvent::kStdout: return out_.Write(event.stdout());
+    case v1::ExecEvent::kStderr: return err_.Write(event.stderr());
+    case v1::ExecEvent::kExit: return PrintEnd(event.exit());
     case v1::ExecEvent::kStarted:
-      started_ = event.started();
-      events_.on_started(*started_);
-      break;
-    case v1::ExecEvent::kStdout: out_.Write(event.stdout()); break;
-    case v1::ExecEvent::kStderr: err_.Write(event.stderr()); break;
-    case v1::ExecEvent::kExit:
-      if (!event.exit().error().empty())
-        err_.Write("capsem: " + Printable(event.exit().error()) + '\n');
-      exit_code_ = static_cast<int>(event.exit().code());
-      break;
     case v1::ExecEvent::KIND_NOT_SET: break;  // of a newer service
   }
 }
 
+void RemoteCommand::PrintEnd(const v1::ExecExit& exit) {
+  if (!exit.error().empty()) err_.Write("capsem: " + Printable(exit.error()) + '\n');
+  if (!exit.timed_out()) return;
+  err_.Write(fmt::format("capsem: the command was ended after {:g} s (--timeout)\n", timeout_s_));
+}
+
 Status RemoteCommand::OutputStatus() const {
+  if (!collected_.ok()) return collected_;
   return out_.status().ok() ? err_.status() : out_.status();
 }
 

@@ -5,7 +5,8 @@
 //    rests, and the guest's command is held by that.
 // 3. Ctrl-C sends SIGINT to the command, the second one SIGKILL. Before the command has started,
 //    and from the third on, it ends this program.
-// 4. The command's exit, when all its output is written, is the end.
+// 4. The command's exit, when all its output is written, is the end. That a time limit ended it is
+//    said on stderr.
 #pragma once
 
 #include <absl/functional/any_invocable.h>
@@ -37,6 +38,9 @@ class RemoteCommand {
   // How it ended: the code to exit with, or why there is none.
   struct Events {
     absl::AnyInvocable<void(const v1::ExecStarted&)> on_started = [](const v1::ExecStarted&) {};
+    // When there is one, it takes the output and the exit, and stdout and stderr see nothing of
+    // them. Its error ends the call.
+    absl::AnyInvocable<Status(const v1::ExecEvent&)> collect;
     absl::AnyInvocable<void(StatusOr<int>)> on_end;  // once, the last event
   };
 
@@ -54,6 +58,8 @@ class RemoteCommand {
   // Handles what has come, in order, as far as stdout and stderr take it.
   void Pump();
   void Handle(const v1::ExecEvent& event);
+  void Print(const v1::ExecEvent& event);
+  void PrintEnd(const v1::ExecExit& exit);
   Status OutputStatus() const;
   void End(StatusOr<int> result);
 
@@ -61,7 +67,9 @@ class RemoteCommand {
   Server server_;
   Events events_;
   const bool detached_;
-  const bool bound_;  // its machine ends with it
+  const bool bound_;        // its machine ends with it
+  const double timeout_s_;  // 0 = none
+  Status collected_;
   OutputSink out_;
   OutputSink err_;
   std::unique_ptr<CommandStream> stream_;

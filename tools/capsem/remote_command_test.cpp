@@ -67,6 +67,7 @@ struct Fixture {
                               }},
         first, RemoteCommand::Streams{in_read.get(), out_write.get(), err.get()},
         RemoteCommand::Events{
+            .collect = std::move(collect),
             .on_end = [this](StatusOr<int> result) { ends.push_back(std::move(result)); }});
   }
   void SendStarted() {
@@ -97,6 +98,7 @@ struct Fixture {
   v1::ExecInput first;
   UniqueFd out_read, out_write, in_read, in_write;
   UniqueFd err = Discarded();
+  absl::AnyInvocable<Status(const v1::ExecEvent&)> collect;
   std::vector<StatusOr<int>> ends;
   std::unique_ptr<RemoteCommand> command;
 };
@@ -149,6 +151,47 @@ TEST_CASE("stdout that nobody reads any more ends the call") {
   CHECK_FALSE(test.ends[0].ok());
   CHECK(test.call.dropped);
   signal(SIGPIPE, SIG_DFL);
+}
+
+TEST_CASE("a command that its time limit has ended says so on stderr") {
+  Fixture test;
+  test.first.mutable_start()->set_timeout_ms(1500);
+  test.err.Reset(dup(test.out_write.get()));
+  test.Start();
+  test.SendStarted();
+  v1::ExecEvent event;
+  event.mutable_exit()->set_code(124);
+  event.mutable_exit()->set_timed_out(true);
+  test.call.events.on_event(event);
+  CHECK(VALUE_OF(std::move(test.ends.at(0))) == 124);
+  CHECK(test.ReadOutput() == "capsem: the command was ended after 1.5 s (--timeout)\n");
+}
+
+TEST_CASE("what is collected is not printed, and the collector can end the call") {
+  Fixture test;
+  std::string collected;
+  test.collect = [&](const v1::ExecEvent& event) {
+    collected += event.stdout();
+    return collected.size() > 3 ? ResourceExhausted("too much") : OkStatus();
+  };
+  test.err.Reset(dup(test.out_write.get()));
+  test.Start();
+  test.SendStarted();
+  test.SendStdout("abc");
+  CHECK(test.ends.empty());
+  SECTION("its exit") {
+    test.SendExit(126);
+    CHECK(VALUE_OF(std::move(test.ends.at(0))) == 126);
+  }
+  SECTION("its error") {
+    test.SendStdout("d");
+    REQUIRE_CODE(test.ends.at(0), kResourceExhausted);
+    CHECK(test.call.dropped);
+  }
+  test.out_write.Reset();
+  test.err.Reset();
+  test.command = nullptr;
+  CHECK(test.ReadOutput().empty());
 }
 
 TEST_CASE("stdin goes over as it comes, rests when the call is full, and its end is told") {

@@ -35,7 +35,8 @@ const Verb kCreateVerb = {
     .about =
         "Answers at once; commands sent to it wait until it has booted. With a name it is kept\n"
         "after a stop, without one it is gone then.",
-    .options = {{"-n, --name", "NAME", "letters, digits, - and _; keeps the session"},
+    .options = {{"-n, --name", "NAME",
+                 "keeps the session; 1 to 64 letters, digits, - and _, the first no - or _"},
                 kImageOption,
                 kCpusOption,
                 kMemoryOption,

@@ -35,7 +35,8 @@ const Verb kExecVerb = {
         "One word is a line for the guest's shell; several are a program and its arguments. stdin\n"
         "is forwarded when it is no terminal. Ctrl-C interrupts the command, a second one kills "
         "it.\n"
-        "Exits with the command's own code; 124 when --timeout ended it, 125 when Capsem failed.",
+        "Exits with the command's own code; 124 when --timeout ended it, 125 when Capsem failed.\n"
+        "With --json: one document with its output and its end (at most 10 MiB of output).",
     .options = {kEnvOption,
                 kTimeoutOption,
                 kCwdOption,

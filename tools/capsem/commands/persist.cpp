@@ -37,7 +37,7 @@ const Verb kPersistVerb = {
     .failures =
         "  3: there is no such session, or the name is taken: see `capsem list`\n"
         "  4: it stays already (`capsem rename` gives it another name), or has lost its disk\n"
-        "  2: a name has 1 to 64 letters, digits, - and _",
+        "  2: a name has 1 to 64 letters, digits, - and _, the first a letter or a digit",
     .run = RunPersist,
 };
 

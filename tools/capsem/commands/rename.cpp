@@ -34,7 +34,7 @@ const Verb kRenameVerb = {
     .failures =
         "  3: there is no such session, or the name is taken: see `capsem list`\n"
         "  4: it does not stay, so it has no name: `capsem persist` gives it one\n"
-        "  2: a name has 1 to 64 letters, digits, - and _",
+        "  2: a name has 1 to 64 letters, digits, - and _, the first a letter or a digit",
     .run = RunRename,
 };
 

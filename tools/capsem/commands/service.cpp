@@ -1,5 +1,7 @@
 #include <unistd.h>
 
+#include <nlohmann/json.hpp>
+
 #include "commands.h"
 #include "connection.h"
 #include "installation.h"
@@ -18,11 +20,17 @@ StatusOr<int> RunServiceRun(const Args& args) {
   return FromErrno("start {}", program);
 }
 
+Status TellStopped(const Args& args, bool stopped) {
+  if (args.Flag("--json")) return WriteStdout(JsonText({{"stopped", stopped}}));
+  if (stopped || args.Flag("--quiet")) return OkStatus();
+  return WriteStdout("capsem-service is not running\n");
+}
+
 StatusOr<int> RunServiceStop(const Args& args) {
   TRY(NoWords(args, "service stop"));
   const Connection connection = TRY(ConnectIfRunning());
   if (!connection.client) {
-    if (!args.Flag("--quiet")) TRY(WriteStdout("capsem-service is not running\n"));
+    TRY(TellStopped(args, false));
     return 0;
   }
   ServiceEnd end(connection.dir);
@@ -30,6 +38,7 @@ StatusOr<int> RunServiceStop(const Args& args) {
   // It may have gone before its answer had.
   if (!told.ok() && ServiceRuns(connection.dir)) return told;
   end.Await();
+  TRY(TellStopped(args, true));
   return 0;
 }
 
@@ -58,8 +67,8 @@ const Verb kServiceStopVerb = {
     .alias = "",
     .synopsis = "[OPTION…]",
     .summary = "End every session, then the service.",
-    .about = "Returns when it is gone.",
-    .options = {{"-q, --quiet", "", "say nothing"}, {"--json", "", "errors as JSON"}},
+    .about = "Returns when it is gone. With --json: whether there was one to stop.",
+    .options = {{"-q, --quiet", "", "say nothing"}, kJsonOption},
     .example = "  capsem service stop",
     .failures =
         "  6: the service went away meanwhile: nothing is left to do\n"

@@ -20,8 +20,8 @@ StatusOr<int> RunStop(const Args& args) {
   }
   const uint32_t grace = TRY(GraceOf(args));
   const Connection connection = TRY(all ? ConnectIfRunning() : Connect());
-  if (!connection.client) return 0;
   std::vector<std::string> sessions = args.words();
+  if (!connection.client) return TellEach(sessions, {}, args);
   if (all) {
     const v1::ListSessionsResponse list = TRY(connection.client->List());
     for (const v1::Session& session : list.sessions()) {
