@@ -1,6 +1,7 @@
 #include "api/images_rpc.h"
 
 #include "rpc/on_loop.h"
+#include "session/sentence.h"
 
 namespace capsem::service {
 
@@ -19,7 +20,7 @@ capsem::v1::Image Summary(const Image& image) {
   proto.set_size(image.size);
   proto.set_created_unix_ms(image.manifest.created_unix_s * 1000);
   proto.set_kernel_release(image.manifest.kernel_release);
-  if (!image.error.ok()) proto.set_error(Describe(image.error));
+  if (!image.error.ok()) proto.set_error(Sentence(image.error));
   return proto;
 }
 

@@ -8,6 +8,7 @@
 #include "rpc/on_loop.h"
 #include "session/admission.h"
 #include "session/host_kind.h"
+#include "session/sentence.h"
 #include "wire/limits.h"
 
 namespace capsem::service {
@@ -69,11 +70,13 @@ StatusResponse SystemRpc::Describe(const KvmStatus::Answer& kvm,
   if (qemu.ok()) {
     response.set_qemu_version(*qemu);
   } else {
-    response.add_problems(fmt::format("{} ({})", Message(qemu.status()), Remedy(qemu.status())));
+    response.add_problems(Sentence(qemu.status()));
   }
   if (!std::filesystem::exists(host_.dirs.Images() + "/base")) {
     response.add_problems("there is no image called base (build it: `capsem image build`)");
   }
+  if (const auto disk = AdmitDisk(response.disk_free()); !disk.ok())
+    response.add_problems(Sentence(disk));
   for (const std::string& damaged : Registry::SetAside(host_.dirs.Registry())) {
     response.add_problems(fmt::format(
         "the registry of sessions was damaged: it is kept as {}, and a new one was begun (sessions "

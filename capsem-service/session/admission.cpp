@@ -37,18 +37,21 @@ HostRoom MeasureHost(const std::string& sessions_dir) {
   return {.disk_free = DiskFree(sessions_dir), .memory_available = MemoryAvailable()};
 }
 
+Status AdmitDisk(uint64_t free) {
+  if (free >= wire::kMinFreeBytes) return OkStatus();
+  return WithRemedy(
+      ResourceExhausted("{} MiB of disk are free where sessions are kept: {} MiB are needed",
+                        free / kMib, wire::kMinFreeBytes / kMib),
+      "free some disk space, or set CAPSEM_HOME to a larger disk");
+}
+
 Status Admit(uint32_t memory_mib, const HostRoom& room) {
   if (room.running >= wire::kMaxRunningSessions) {
     return WithRemedy(ResourceExhausted("{} sessions run: the limit is {}", room.running,
                                         wire::kMaxRunningSessions),
                       "stop one (`capsem list`, `capsem stop`)");
   }
-  if (room.disk_free < wire::kMinFreeBytes) {
-    return WithRemedy(
-        ResourceExhausted("{} MiB of disk are free where sessions are kept: {} MiB are needed",
-                          room.disk_free / kMib, wire::kMinFreeBytes / kMib),
-        "free some disk space, or set CAPSEM_HOME to a larger disk");
-  }
+  TRY(AdmitDisk(room.disk_free));
   if (room.memory_available < uint64_t{memory_mib} * kMib) {
     return WithRemedy(ResourceExhausted("{} MiB of memory are free: this session wants {} MiB",
                                         room.memory_available / kMib, memory_mib),

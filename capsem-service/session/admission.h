@@ -16,6 +16,8 @@ struct HostRoom {
   size_t running = 0;             // sessions with a machine
 };
 
+// ResourceExhausted: with so many bytes free no session is made.
+Status AdmitDisk(uint64_t free);
 // ResourceExhausted names what there is too little of.
 Status Admit(uint32_t memory_mib, const HostRoom& room);
 // `running` is the caller's to fill in. What cannot be measured counts as plenty.

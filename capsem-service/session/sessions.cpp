@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "session/admission.h"
+#include "session/sentence.h"
 #include "session/session_dir.h"
 
 namespace capsem::service {
@@ -26,13 +27,6 @@ constexpr std::chrono::seconds kLastGrace{10};
 Status Died(const Session& session, const std::string& reason) {
   return WithRemedy(Unavailable("the machine of session {} is gone: {}", session.label(), reason),
                     fmt::format("see `capsem logs {}`", session.label()));
-}
-
-// For people: what happened, and what helps where that is known.
-std::string ReasonOf(const Status& status) {
-  const std::string remedy = Remedy(status);
-  return remedy.empty() ? std::string(Message(status))
-                        : fmt::format("{} ({})", Message(status), remedy);
 }
 
 // An answer that is known at once, and still comes after its call has returned.
@@ -199,7 +193,7 @@ void Sessions::OnBootDone(const SessionId& id, const Status& status) {
   }
   if (slot.recorded) {
     const bool told = node.mapped()->started();
-    OnDead(slot, ReasonOf(status));
+    OnDead(slot, Sentence(status));
     if (!told) Answer(id, status);
     return;
   }

@@ -20,13 +20,16 @@ Status ErrorOf(sqlite3* database, int code, std::string_view what) {
   // The system's own word where there is one: a full disk is no broken database.
   const int error = sqlite3_system_errno(database);
   switch (code & 0xff) {
-    case SQLITE_FULL: return ResourceExhausted("{}", text);
+    case SQLITE_FULL:
+      return WithRemedy(ResourceExhausted("{}", text), "free some disk space and try again");
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB: return DataLoss("{}", text);
     case SQLITE_READONLY:
-    case SQLITE_PERM: return PermissionDenied("{}", text);
+    case SQLITE_PERM:
+      return WithRemedy(PermissionDenied("{}", text), "make the file and its folder writable");
     case SQLITE_BUSY:
-    case SQLITE_LOCKED: return Unavailable("{}", text);
+    case SQLITE_LOCKED:
+      return WithRemedy(Unavailable("{}", text), "end what else has it open, and try again");
     case SQLITE_CONSTRAINT: return AlreadyExists("{}", text);
     case SQLITE_CANTOPEN:
     case SQLITE_IOERR: return error != 0 ? ErrnoStatus(error, text) : Internal("{}", text);

@@ -174,8 +174,9 @@ TEST_CASE("a full disk and a read-only folder are told as what they are") {
   REQUIRE_CODE(Database::Open(dir / "no/such/folder/db"), kNotFound);
   Database db = OpenPeople(dir / "db");
   REQUIRE_OK(db.RunScript("PRAGMA max_page_count = 4"));
-  REQUIRE_CODE(db.Run("INSERT INTO people VALUES (?, 1, NULL)", std::string(100000, 'x')),
-               kResourceExhausted);
+  const Status full = db.Run("INSERT INTO people VALUES (?, 1, NULL)", std::string(100000, 'x'));
+  REQUIRE_CODE(full, kResourceExhausted);
+  REQUIRE(Remedy(full).find("free some disk space") != std::string::npos);
 }
 
 }  // namespace capsem::sqlite

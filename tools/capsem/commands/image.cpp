@@ -43,9 +43,10 @@ StatusOr<int> RunImageList(const Args& args) {
   Table table({"NAME", "DIGEST", "SIZE", "KERNEL", "CREATED", "PROBLEM"});
   for (const v1::Image& image : list.images()) {
     if (args.Flag("--quiet")) text += image.name() + '\n';
-    table.Add({Printable(image.name()), image.digest().substr(0, kShortDigest), Bytes(image.size()),
-               Printable(image.kernel_release()), TimeText(image.created_unix_ms()),
-               Printable(image.error())});
+    const bool known = !image.digest().empty();  // its manifest could be read
+    table.Add({Printable(image.name()), known ? image.digest().substr(0, kShortDigest) : "-",
+               known ? Bytes(image.size()) : "-", known ? Printable(image.kernel_release()) : "-",
+               known ? TimeText(image.created_unix_ms()) : "-", Printable(image.error())});
   }
   if (args.Flag("--json")) text = JsonText(ToJson(list)["images"]);
   if (text.empty() && !args.Flag("--quiet")) text = table.ToString();
