@@ -20,6 +20,13 @@ void AddHole(LaunchSpec& spec, const char* name, LaunchSpec::Hole::Kind kind) {
   hole->set_kind(kind);
 }
 
+// What went wrong inside, of which nobody knew what helps: where to look, at least.
+Status WithHelp(const Status& status) {
+  if (status.code() == StatusCode::kCancelled || !Remedy(status).empty()) return status;
+  return WithRemedy(
+      status, "`capsem status` says what is missing on this host, `capsem logs` what happened");
+}
+
 }  // namespace
 
 Boot::Boot(Loop& loop, SessionSlot& slot, MachineTools& tools, Events events)
@@ -160,7 +167,7 @@ void Boot::Fail(const Status& status) {
   // A session that was never told of leaves nothing; of one that was, the logs say why it failed.
   if (folder_made_ && !started_) RemoveSessionDir(slot_.dir).IgnoreError();
   auto on_done = std::move(events_.on_done);
-  on_done(status);
+  on_done(WithHelp(status));
 }
 
 }  // namespace capsem::service

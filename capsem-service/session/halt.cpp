@@ -10,6 +10,18 @@ namespace {
 // How long capsem-process and QEMU may take to leave when the guest has powered off, or was to.
 constexpr std::chrono::seconds kLeaveLimit{5};
 
+// For the calls that its machine still had.
+Status Ended(const Session& session, Halt::Kind kind) {
+  if (kind == Halt::Kind::kDelete) {
+    return WithRemedy(Unavailable("session {} was deleted", session.label()),
+                      "`capsem create` makes another");
+  }
+  return WithRemedy(Unavailable("session {} was stopped", session.label()),
+                    session.persistent()
+                        ? fmt::format("`capsem start {}` starts it again", session.label())
+                        : "`capsem create` makes another");
+}
+
 }  // namespace
 
 Halt::Halt(Loop& loop, SessionTable& table, SessionSlot& slot, Kind kind, Done on_done)
@@ -55,8 +67,7 @@ void Halt::AwaitGone() {
     return;
   }
   limit_.Cancel();
-  slot_.client->Close(Unavailable("session {} was {}", slot_.session.label(),
-                                  kind_ == Kind::kDelete ? "deleted" : "stopped"));
+  slot_.client->Close(Ended(slot_.session, kind_));
   OnMachineGone();
 }
 

@@ -68,7 +68,10 @@ StatusOr<SessionSlot*> Sessions::Add(const Wish& wish, HostKind host) {
 }
 
 Status Sessions::Admit(uint32_t memory_mib) const {
-  if (closing_) return Unavailable("the service is shutting down");
+  if (closing_) {
+    return WithRemedy(Unavailable("the service is shutting down"),
+                      "`capsem service stop` waits for its end; then say it again");
+  }
   HostRoom room = MeasureHost(folder_);
   room.running = table_.running();
   return service::Admit(memory_mib, room);

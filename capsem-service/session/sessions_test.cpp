@@ -57,6 +57,7 @@ TEST_CASE("a process that does not come up fails its session with its last words
   const std::string id = VALUE_OF(f.Create()).id();
   f.Await(id, capsem::v1::SESSION_STATE_FAILED);
   REQUIRE(f.Get(id).reason().find("QEMU is missing") != std::string::npos);
+  REQUIRE(f.Get(id).reason().find("`capsem logs`") != std::string::npos);
 }
 
 TEST_CASE(
@@ -188,6 +189,7 @@ TEST_CASE("at the end what stays is stopped, the rest goes, and nothing new is t
   bool over = false;
   f.sessions->EndAll([&] { over = true; });
   REQUIRE_CODE(f.Create(), kUnavailable);
+  REQUIRE(!Remedy(f.Create().status()).empty());
   REQUIRE(f.loop.RunUntil([&] { return over; }));
   REQUIRE(f.HasDir(id) == !name.empty());
   const auto recorded = VALUE_OF(f.registry->Read());

@@ -73,6 +73,7 @@ def test_a_line_that_cannot_be_understood_is_one_document(capsem, words):  # noq
     error = document(done.err)["error"]
     assert (done.code, done.out, error["code"]) == (2, b"", "InvalidArgument")
     assert error["cause"] and error["remedy"]
+    assert "--json" not in error["cause"]
 
 
 def test_json_may_stand_before_the_verb(capsem, box):  # noqa: F811

@@ -44,7 +44,8 @@ int RunVerb(const Found& found, const std::vector<std::string>& words) {
 int RunGroup(const std::vector<std::string>& words, bool json) {
   const std::string help = HelpOfGroup(words[0]);
   if (words.size() > 1 && AsksForHelp(words[1])) return Help(help);
-  if (words.size() > 1) return Complain(NoSuchVerb(words), json);
+  const bool has_verb = words.size() > 1 && words[1] != "--json";
+  if (has_verb) return Complain(NoSuchVerb(words), json);
   if (!json) WriteStderr(help);
   return Complain(WithRemedy(InvalidArgument("{} wants a verb", words[0]),
                              fmt::format("`capsem {} --help` lists them", words[0])),
