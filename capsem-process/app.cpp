@@ -163,7 +163,7 @@ void App::End(const std::string& reason, bool clean) {
   boot_limit_.Cancel();
   stop_limit_.Cancel();
   lost_limit_.Cancel();
-  machine_->Kill();
+  machine_->Kill(reason);
   guest_->Fail(Unavailable("the machine is gone: {}", reason));
   LeaveLastWord(reason, clean);
   life_.Gone(reason, clean);
@@ -183,7 +183,7 @@ void App::LeaveLastWord(const std::string& reason, bool clean) {
 void App::OnDeviceLost(const Status& why) {
   if (why.code() != StatusCode::kUnavailable) return End(Describe(why), false);
   // QEMU closed its end, as it does when it leaves: its exit says why. One that stays is of no use.
-  lost_limit_.Start(kLostLimit, [this] { End("QEMU lost the vsock device", false); });
+  lost_limit_.Start(kLostLimit, [this] { machine_->Kill("QEMU lost the vsock device"); });
 }
 
 void App::OnLeaseOver() {

@@ -43,7 +43,7 @@ Machine::Exit Judge(const ExitFacts& facts) {
   }
   if (facts.shutdown == "guest-shutdown") return {true, "the guest powered off"};
   if (facts.shutdown == "guest-reset") return JudgeReset(facts);
-  if (facts.killed_by_us) return {false, "ended by force"};
+  if (!facts.killed.empty()) return {false, facts.killed};
   if (!facts.broken.empty()) return {false, facts.broken};
   if (facts.shutdown == "host-signal") return {false, "QEMU was told to end by a signal"};
   const std::string words = facts.stderr_tail->LastLines(1);

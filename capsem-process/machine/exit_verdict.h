@@ -16,10 +16,10 @@ namespace capsem::process {
 
 struct ExitFacts {
   ExitReason process;
-  std::string shutdown;       // the reason of QMP's SHUTDOWN event, or ""
-  bool panicked = false;      // QMP's GUEST_PANICKED came
-  bool killed_by_us = false;  // while it ran
-  std::string broken;         // why we gave QEMU up: it broke QMP, or did not leave; or ""
+  std::string shutdown;   // the reason of QMP's SHUTDOWN event, or ""
+  bool panicked = false;  // QMP's GUEST_PANICKED came
+  std::string killed;     // why we ended it while it ran, or ""
+  std::string broken;     // why we gave QEMU up: it broke QMP, or did not leave; or ""
   const TextTail* stderr_tail;
   const TextTail* console;
 };

@@ -21,40 +21,44 @@ TEST_CASE("each way to end is told apart") {
     bool clean;
     std::string_view reason;
   };
-  const auto facts = [](ExitReason process, std::string shutdown, bool panicked, bool killed,
+  const auto facts = [](ExitReason process, std::string shutdown, bool panicked, std::string killed,
                         std::string broken) {
-    return ExitFacts{process, std::move(shutdown), panicked, killed, std::move(broken), nullptr,
-                     nullptr};
+    return ExitFacts{
+        process, std::move(shutdown), panicked, std::move(killed), std::move(broken), nullptr,
+        nullptr};
   };
   const ExitReason left{0, 0};
   const ExitReason killed{0, SIGKILL};
   const Case cases[] = {
-      {"power-off", facts(left, "guest-shutdown", false, false, ""), "[ 9.1] reboot: Power down\n",
-       "", true, "the guest powered off"},
+      {"power-off", facts(left, "guest-shutdown", false, "", ""), "[ 9.1] reboot: Power down\n", "",
+       true, "the guest powered off"},
       {"power-off, then ended because it did not leave",
-       facts(killed, "guest-shutdown", false, false, "QEMU did not leave"), "", "", true,
+       facts(killed, "guest-shutdown", false, "", "QEMU did not leave"), "", "", true,
        "the guest powered off"},
-      {"panic seen on the console", facts(left, "guest-reset", false, false, ""), kPanic, "", false,
+      {"panic seen on the console", facts(left, "guest-reset", false, "", ""), kPanic, "", false,
        "the guest panicked: Kernel panic - not syncing"},
-      {"panic told by QMP", facts(left, "guest-panic", true, false, ""), "", "", false,
+      {"panic told by QMP", facts(left, "guest-panic", true, "", ""), "", "", false,
        "the guest panicked"},
-      {"panic told by QMP and the console", facts(left, "guest-panic", true, false, ""), kPanic, "",
+      {"panic told by QMP and the console", facts(left, "guest-panic", true, "", ""), kPanic, "",
        false, "the guest panicked: Kernel panic - not syncing"},
-      {"restart", facts(left, "guest-reset", false, false, ""),
-       "[ 9.1] reboot: Restarting system\n", "", true,
-       "the guest restarted itself, which ends a session"},
-      {"triple fault", facts(left, "guest-reset", false, false, ""), "one\ntwo\nthree\n", "", false,
+      {"restart", facts(left, "guest-reset", false, "", ""), "[ 9.1] reboot: Restarting system\n",
+       "", true, "the guest restarted itself, which ends a session"},
+      {"triple fault", facts(left, "guest-reset", false, "", ""), "one\ntwo\nthree\n", "", false,
        "the guest's processor was reset without a word of its kernel; the console ended with: "
        "two | three"},
-      {"killed by us", facts(killed, "", false, true, ""), "x\n", "", false, "ended by force"},
-      {"killed by somebody", facts(killed, "", false, false, ""), "login:\n", "", false,
+      {"killed by us", facts(killed, "", false, "ended by force", ""), "x\n", "", false,
+       "ended by force"},
+      {"killed by us on its way out of a panic",
+       facts(killed, "guest-reset", false, "QEMU lost the vsock device", ""), kPanic, "", false,
+       "the guest panicked: Kernel panic - not syncing"},
+      {"killed by somebody", facts(killed, "", false, "", ""), "login:\n", "", false,
        "QEMU ended with signal 9 (Killed); the console ended with: login:"},
-      {"an error of QEMU", facts({1, 0}, "", false, false, ""), "",
+      {"an error of QEMU", facts({1, 0}, "", false, "", ""), "",
        "warning\nqemu: could not open the disk\n", false,
        "QEMU ended with exit code 1, saying: qemu: could not open the disk"},
-      {"broken QMP", facts(killed, "", false, false, "QEMU's monitor sent garbage"), "", "", false,
+      {"broken QMP", facts(killed, "", false, "", "QEMU's monitor sent garbage"), "", "", false,
        "QEMU's monitor sent garbage"},
-      {"a signal", facts(left, "host-signal", false, false, ""), "", "terminating on signal 15\n",
+      {"a signal", facts(left, "host-signal", false, "", ""), "", "terminating on signal 15\n",
        false, "QEMU was told to end by a signal"},
   };
   for (const Case& c : cases) {

@@ -37,8 +37,9 @@ class Machine {
   // the vhost-user socket, whose other end must be served by then. An error leaves no process
   // behind.
   virtual void Boot(UniqueFd vsock_end, Done done) = 0;
-  // At once; the end is told by on_exit, or by Boot's `done` when it has not answered yet.
-  virtual void Kill() = 0;
+  // At once; the end is told by on_exit, or by Boot's `done` when it has not answered yet: with
+  // `why`, unless the machine was about to end for a reason of its own.
+  virtual void Kill(const std::string& why) = 0;
   virtual void Pause(Done done) = 0;
   virtual void Resume(Done done) = 0;
   // Only after Boot has answered. One plugging or unplugging at a time.

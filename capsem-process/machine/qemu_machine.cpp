@@ -110,10 +110,10 @@ void QemuMachine::FailBoot(Status status) {
   boot_failure_ = std::move(status);
 }
 
-void QemuMachine::Kill() {
+void QemuMachine::Kill(const std::string& why) {
   if (child_ == nullptr || !child_->running()) return;
   // A QEMU that has closed its monitor is on its way out by itself, and that is the reason to tell.
-  if (!qmp_->PeerGone()) facts_.killed_by_us = true;
+  if (!qmp_->PeerGone()) facts_.killed = why;
   child_->Kill();
 }
 

@@ -37,7 +37,7 @@ class QemuMachine : public Machine {
   ~QemuMachine() override;
 
   void Boot(UniqueFd vsock_end, Done done) override;
-  void Kill() override;
+  void Kill(const std::string& why) override;
   void Pause(Done done) override;
   void Resume(Done done) override;
   void PlugVsock(UniqueFd vsock_end, Done done) override;

@@ -96,11 +96,11 @@ TEST_CASE("a machine boots, stands still, goes on, gets its device anew and is k
   auto ends = VALUE_OF(SocketPair());
   REQUIRE_OK(f.Wait(
       [&](Machine::Done done) { f.machine->PlugVsock(std::move(ends.first), std::move(done)); }));
-  f.machine->Kill();
+  f.machine->Kill("ended by force");
   REQUIRE(f.End().reason == "ended by force");
   REQUIRE_FALSE(f.exit->clean);
   REQUIRE(f.machine->pid() == 0);
-  f.machine->Kill();
+  f.machine->Kill("ended by force");
   REQUIRE_CODE(f.Wait([&](Machine::Done done) { f.machine->Pause(std::move(done)); }),
                kUnavailable);
 }
@@ -176,7 +176,7 @@ TEST_CASE("a machine that is killed while it boots ends its boot") {
   auto ends = VALUE_OF(SocketPair());
   std::optional<Status> ended;
   f.machine->Boot(std::move(ends.first), [&](Status status) { ended = std::move(status); });
-  f.machine->Kill();
+  f.machine->Kill("ended by force");
   REQUIRE(f.loop.RunUntil([&] { return ended.has_value(); }));
   REQUIRE_CODE(*ended, kUnavailable);
   REQUIRE(Message(*ended) == "ended by force");
@@ -223,7 +223,7 @@ TEST_CASE("a machine may be destroyed by its own word") {
     f.machine = VALUE_OF(QemuMachine::Create(
         f.loop, std::move(spec), {.on_exit = [&](const Machine::Exit&) { f.machine.reset(); }}));
     REQUIRE_OK(f.Boot());
-    f.machine->Kill();
+    f.machine->Kill("ended by force");
     REQUIRE(f.loop.RunUntil([&] { return f.machine == nullptr; }));
   }
   SECTION("of a boot that fails") {

@@ -30,7 +30,7 @@ class FakeMachine : public Machine {
     }
     Answer("boot", std::move(done));
   }
-  void Kill() override { Die({false, "ended by force"}); }
+  void Kill(const std::string& why) override { Die({false, why}); }
   void Pause(Done done) override { Answer("pause", std::move(done)); }
   void Resume(Done done) override { Answer("resume", std::move(done)); }
   void PlugVsock(UniqueFd vsock_end, Done done) override {
