@@ -99,9 +99,10 @@ class BulkPeer::Linked {
 
   void SendOn() {
     for (auto block = job_.ToSend(); !block.empty(); block = job_.ToSend()) {
-      const size_t taken = link_.mux().Write(channel_, block);
-      job_.Sent(taken);
-      if (taken < block.size()) return;
+      const size_t room = link_.mux().MakeRoom(channel_, block.size()).size();
+      if (room == 0) return;
+      link_.mux().Wrote(channel_, room);
+      job_.Sent(room);
     }
   }
 

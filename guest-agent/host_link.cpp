@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "wire/limits.h"
 
 namespace capsem::agent {
 namespace {
@@ -13,7 +14,9 @@ namespace {
 // first tries come soon, for a re-plug is over in milliseconds; then the host is busy or broken.
 constexpr std::chrono::milliseconds kFirstRedial{4};
 constexpr std::chrono::milliseconds kSlowestRedial{500};
-constexpr size_t kPumpChunk = 64 * 1024;
+// A packet of vsock for each system call, none of them small. As soon as the kernel does not take
+// all of one, no more is pulled: what the stream buffers is a copy, and cannot be overtaken.
+constexpr size_t kPumpChunk = wire::kVsockPacket;
 // For the host's log only.
 constexpr const char* kBuild = "capsem-agent " CAPSEM_VERSION;
 
@@ -56,6 +59,7 @@ void HostLink::OnConnected() {
       loop_, std::move(connected),
       ByteStream::Events{[this](std::string_view bytes) { OnBytes(bytes); },
                          [this] { OnDrained(); }, [this](Status why) { OnEnd(why); }});
+  stream_->SetHighWater(0);
   stream_->Write(handshake_->TakeOutput());
 }
 
@@ -92,9 +96,9 @@ Status HostLink::OnHandshakeBytes(std::string_view bytes) {
 
 void HostLink::Pump() {
   while (stream_ && mux_.connected() && !congested_) {
-    out_.clear();
-    if (!mux_.PullOutput(out_, kPumpChunk)) return;
-    congested_ = !stream_->Write(out_);
+    const auto pieces = mux_.PullPieces(kPumpChunk);
+    if (pieces.empty()) return;
+    congested_ = !stream_->Write(pieces);
   }
 }
 

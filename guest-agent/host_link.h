@@ -53,7 +53,6 @@ class HostLink {
   std::optional<wire::GuestHandshake> handshake_;
   std::unique_ptr<ByteStream> stream_;
   bool congested_ = false;  // the stream is over its high-water mark
-  std::string out_;         // kept for its memory
   TurnEnd turn_end_;
   Timer redial_;
   std::chrono::milliseconds redial_delay_;

@@ -32,9 +32,16 @@ Status BindPrivileged(int fd) {
 
 }  // namespace
 
+void WidenVsockBuffer(int fd) {
+  const uint64_t size = wire::kVsockBuffer;
+  setsockopt(fd, AF_VSOCK, SO_VM_SOCKETS_BUFFER_MAX_SIZE, &size, sizeof size);
+  setsockopt(fd, AF_VSOCK, SO_VM_SOCKETS_BUFFER_SIZE, &size, sizeof size);
+}
+
 StatusOr<UniqueFd> DialHost() {
   UniqueFd fd(socket(AF_VSOCK, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd.valid()) return FromErrno("make a vsock socket");
+  WidenVsockBuffer(fd.get());
   TRY(BindPrivileged(fd.get()));
   if (Call(connect, fd.get(), Address(wire::kHostCid, wire::kLinkPort)) == 0 ||
       errno == EINPROGRESS)

@@ -10,4 +10,7 @@ namespace capsem::agent {
 // Non-blocking; writable when it stands. FailedPrecondition: there is no vsock device now.
 StatusOr<UniqueFd> DialHost();
 
+// kVsockBuffer for what comes in, and then for what may be on its way out.
+void WidenVsockBuffer(int fd);
+
 }  // namespace capsem::agent

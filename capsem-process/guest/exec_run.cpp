@@ -34,8 +34,14 @@ void ExecRun::FinishStdin() {
 
 void ExecRun::Send(FrameKind kind, std::string_view payload) {
   if (ended_) return;
-  wire::AppendFrame(input_, kind, payload);
-  FlushInput();
+  const auto header = wire::FrameHeader(kind, payload.size());
+  Put({header.data(), header.size()});
+  Put(payload);
+}
+
+void ExecRun::Put(std::string_view bytes) {
+  if (input_.empty()) bytes.remove_prefix(mux_().Write(channel_, bytes));
+  input_.append(bytes);
 }
 
 void ExecRun::FlushInput() {

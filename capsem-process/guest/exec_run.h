@@ -61,6 +61,7 @@ class ExecRun {
   bool Emit(capsem::v1::ExecEvent event);
   void OnExit(const capsem::guest::v1::ExecExit& exit);
   void Send(wire::FrameKind kind, std::string_view payload);
+  void Put(std::string_view bytes);
   void FlushInput();
 
   const uint64_t id_;

@@ -12,8 +12,9 @@ namespace {
 
 using capsem::guest::v1::GuestFrame;
 
-// Bytes handed to the connection in one go; its own buffer then pushes back.
-constexpr size_t kPumpBytes = ByteStream::kHighWater;
+// What is handed to the connection in one go. As soon as it does not take all of that, no more is
+// pulled: what it buffers is a copy, and cannot be overtaken.
+constexpr size_t kPumpBytes = wire::kVsockPacket;
 
 }  // namespace
 
@@ -100,6 +101,7 @@ void GuestLink::Promote(Peer& peer) {
   // The stream goes on with the link's own events; the peer that held it goes.
   live_ = std::move(peer.stream);
   full_ = false;
+  live_->SetHighWater(0);
   live_->SetEvents({
       .on_bytes = [this](std::string_view bytes) { OnBytes(bytes); },
       .on_drained =

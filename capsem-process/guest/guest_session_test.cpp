@@ -249,7 +249,8 @@ TEST_CASE("stdin passes in order, and says when there is room again, also over a
   bool started = false;
   REQUIRE(line.loop.RunUntil(
       [&] { return started = started || line.guest.Take(channel).has_value(); }));
-  REQUIRE_FALSE(run->WriteStdin(std::string(400000, 'i')));
+  constexpr size_t kBytes = wire::kChannelWindow + wire::kChannelWindow / 2;
+  REQUIRE_FALSE(run->WriteStdin(std::string(kBytes, 'i')));
   run->FinishStdin();
   if (rebuild) {
     line.guest.HangUp();
@@ -266,7 +267,7 @@ TEST_CASE("stdin passes in order, and says when there is room again, also over a
     }
     return eof;
   }));
-  REQUIRE(got == 400000);
+  REQUIRE(got == kBytes);
   REQUIRE(heard.stdin_ready == 1);
 }
 

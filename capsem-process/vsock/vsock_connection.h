@@ -31,9 +31,9 @@ namespace capsem::process {
 class VsockConnection {
  public:
   enum class State { kOpen, kGuestFinished, kHostFinished, kDraining, kEnding, kClosed };
-  // What we buffer of one connection. Linux takes no window larger than its own buffer, which is
-  // 256 KiB by default; more brought nothing.
-  static constexpr uint32_t kBufferSize = 256 * 1024;
+  // What we buffer of one connection: as much as the agent asks for at its end (wire/limits.h).
+  // Linux takes no window larger than its own buffer, which is 256 KiB for who asks for nothing.
+  static constexpr uint32_t kBufferSize = 1024 * 1024;
 
   // From the guest's REQUEST.
   explicit VsockConnection(const VsockHeader& request);

@@ -28,11 +28,16 @@ StatusOr<std::optional<Frame>> ParseFrame(std::string_view bytes, size_t max_pay
                kFrameHeader + length};
 }
 
+std::array<char, kFrameHeader> FrameHeader(FrameKind kind, size_t payload) {
+  ENSURE(payload <= UINT32_MAX);
+  return {static_cast<char>(payload), static_cast<char>(payload >> 8),
+          static_cast<char>(payload >> 16), static_cast<char>(payload >> 24),
+          static_cast<char>(kind)};
+}
+
 void AppendFrame(std::string& out, FrameKind kind, std::string_view payload) {
-  ENSURE(payload.size() <= UINT32_MAX);
-  const auto length = static_cast<uint32_t>(payload.size());
-  for (int shift = 0; shift < 32; shift += 8) out += static_cast<char>(length >> shift);
-  out += static_cast<char>(kind);
+  const auto header = FrameHeader(kind, payload.size());
+  out.append(header.data(), header.size());
   out.append(payload);
 }
 

@@ -4,6 +4,7 @@
 // the others (guest.proto).
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -34,6 +35,8 @@ struct Frame {
 // The first frame of `bytes`; nullopt when it is not whole yet. InvalidArgument: a payload over
 // `max_payload`, or an unknown kind; the stream cannot be read any further then.
 StatusOr<std::optional<Frame>> ParseFrame(std::string_view bytes, size_t max_payload);
+// What comes before a payload of that many bytes.
+std::array<char, kFrameHeader> FrameHeader(FrameKind kind, size_t payload);
 void AppendFrame(std::string& out, FrameKind kind, std::string_view payload);
 std::string EncodeFrame(FrameKind kind, std::string_view payload);
 

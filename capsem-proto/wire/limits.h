@@ -29,14 +29,20 @@ inline constexpr size_t kNonceBytes = 32;
 inline constexpr size_t kSecretBytes = 32;
 
 // One link (architecture §4).
-inline constexpr size_t kMaxChannels = 1024;       // opened by each side
-inline constexpr size_t kVsockPacket = 64 * 1024;  // Linux puts no more into one
+inline constexpr size_t kMaxChannels = 1024;  // opened by each side
+// What Linux puts into one packet, 64 KiB at the most, but so much less that header, headroom and
+// skb_shared_info (44 + 320 bytes, and room to grow) have a place in the same 64 KiB: one byte
+// more, and for each packet it takes and clears 128 KiB, a tenth of what sending costs an emulated
+// guest.
+inline constexpr size_t kVsockPacket = 64 * 1024 - 512;
 inline constexpr size_t kMuxHeader = 12;
 inline constexpr size_t kMuxBlock = kVsockPacket - kMuxHeader;  // with its header one packet
-// Credit: bytes in flight or unconsumed on one channel. Four full packets, 256 KiB with their
-// headers, which is also what vsock has on its way: a round number of bytes would end each round in
-// a packet of a few, for which vsock has no credit left.
-inline constexpr size_t kChannelWindow = 4 * kMuxBlock;
+// What each end of a vsock connection buffers, 256 KiB where nobody asks: the guest halted between
+// two rounds, and each half of it costs a packet that says so, and an interrupt.
+inline constexpr uint32_t kVsockBuffer = 1024 * 1024;
+// Credit: bytes in flight or unconsumed on one channel. Full packets, and no more than vsock has on
+// its way: it would take the last ones in pieces, of which the rest is copied.
+inline constexpr size_t kChannelWindow = 16 * kMuxBlock;
 inline constexpr size_t kMaxInFlight = 8 * 1024 * 1024;  // of all channels together, per direction
 inline constexpr size_t kMaxMuxPayload = 64 * 1024;      // of one multiplexer frame
 inline constexpr size_t kMaxMetadata = 4 * 1024;         // said when a channel is opened

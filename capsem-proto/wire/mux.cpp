@@ -10,7 +10,8 @@ namespace capsem::wire {
 // ---- state ----
 
 Mux::Impl::Impl(Side own_side, Events layer) : side(own_side), events(std::move(layer)) {
-  channels.emplace(kControlChannel, MuxChannel{kControlChannel, ChannelKind::kControl, true});
+  channels.emplace(kControlChannel,
+                   MuxChannel{kControlChannel, ChannelKind::kControl, true, BlockQueue(blocks)});
 }
 
 MuxChannel* Mux::Impl::Find(ChannelId id) {
@@ -20,7 +21,8 @@ MuxChannel* Mux::Impl::Find(ChannelId id) {
 
 MuxChannel& Mux::Impl::Add(ChannelId id, ChannelKind kind) {
   ++CountOf(id);
-  MuxChannel& channel = channels.emplace(id, MuxChannel{id, kind, !IsOwn(id)}).first->second;
+  MuxChannel& channel =
+      channels.emplace(id, MuxChannel{id, kind, !IsOwn(id), BlockQueue(blocks)}).first->second;
   channel.counted = true;
   return channel;
 }
@@ -54,7 +56,12 @@ size_t Mux::Impl::Room(const MuxChannel& channel) const {
   const size_t window = kChannelWindow - held;
   if (channel.id == kControlChannel) return window;
   const size_t reserve = held < kInFlightReserve ? kInFlightReserve - held : 0;
-  return std::min(window, reserve + kInFlightPool - pool_out);
+  // At most as much of the pool as it leaves to the others: however many readers have stopped, half
+  // of what they have left is there for the next channel.
+  const size_t free = kInFlightPool - pool_out;
+  const size_t charge = PoolCharge(held);
+  const size_t share = free > charge ? (free - charge) / 2 : 0;
+  return std::min(window, reserve + share);
 }
 
 void Mux::Impl::TakeTurn(MuxChannel& channel) {
@@ -63,14 +70,17 @@ void Mux::Impl::TakeTurn(MuxChannel& channel) {
   turns.push_back(channel.id);
 }
 
-// An ACK is due when the sender may be waiting for it: half of the window, the FIN, or anything
-// that counts while the pool is short. With less than that unsaid, every sender has room.
+// An ACK is due in time for a sender that never stops to hear it before it has to; for the FIN; and
+// for anything that counts while the pool is short. With less than that unsaid, every sender has
+// room. The guest hears of half a window, as each packet to it is an interrupt; the host of a
+// quarter, for the guest's kernel sends nothing before it has taken all that the host has sent.
 void Mux::Impl::PlanAck(MuxChannel& channel) {
   using enum MuxChannel::AckState;
   const uint64_t unsaid = channel.consumed_end() - channel.told;
   if (channel.ack == kDue || unsaid == 0) return;
+  const size_t enough = kChannelWindow / (side == Side::kHost ? 2 : 4);
   const bool pool_is_short = pool_in >= kInFlightPool / 2;
-  const bool due = channel.in_finished() || unsaid >= kChannelWindow / 2 ||
+  const bool due = channel.in_finished() || unsaid >= enough ||
                    (pool_is_short && unsaid >= kInFlightReserve / 2);
   if (due) {
     if (channel.ack == kLater) std::erase(acks_later, channel.id);
@@ -88,6 +98,11 @@ void Mux::Impl::AckAllLater() {
     channel.ack = MuxChannel::AckState::kNone;
     PlanAck(channel);
   }
+}
+
+void Mux::Impl::AwaitRoom(MuxChannel& channel) {
+  if (std::exchange(channel.waits_to_write, true)) return;
+  writers.push_back(channel.id);
 }
 
 bool Mux::Impl::HasOutput() {
@@ -164,12 +179,25 @@ size_t Mux::Write(ChannelId id, std::string_view bytes) {
   if (channel == nullptr || channel->finished) return 0;
   const std::string_view taken = bytes.substr(0, impl_->Room(*channel));
   impl_->Outgoing(*channel, [&] { channel->out.Append(taken); });
-  if (taken.size() < bytes.size() && !channel->waits_to_write) {
-    channel->waits_to_write = true;
-    impl_->writers.push_back(id);
-  }
+  if (taken.size() < bytes.size()) impl_->AwaitRoom(*channel);
   impl_->TakeTurn(*channel);
   return taken.size();
+}
+
+std::span<char> Mux::MakeRoom(ChannelId id, size_t wanted) {
+  MuxChannel* channel = impl_->Find(id);
+  if (channel == nullptr || channel->finished) return {};
+  const size_t size = std::min(wanted, impl_->Room(*channel));
+  if (size > 0) return channel->out.Room(size);
+  impl_->AwaitRoom(*channel);
+  return {};
+}
+
+void Mux::Wrote(ChannelId id, size_t bytes) {
+  const Impl::Scope scope(*impl_);
+  MuxChannel& channel = *impl_->Find(id);
+  impl_->Outgoing(channel, [&] { channel.out.Extend(bytes); });
+  impl_->TakeTurn(channel);
 }
 
 void Mux::Finish(ChannelId id) {

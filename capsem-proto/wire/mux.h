@@ -68,6 +68,11 @@ class Mux {
   // Takes what fits into the window and says how much; the rest after on_writable. 0 for a channel
   // that is gone.
   size_t Write(ChannelId id, std::string_view bytes);
+  // In place of Write, for bytes that are made where they are to lie: room for some of `wanted`
+  // bytes, valid until the next call, and then how many of them there are. Empty when Write would
+  // take nothing; on_writable comes then.
+  std::span<char> MakeRoom(ChannelId id, size_t wanted);
+  void Wrote(ChannelId id, size_t bytes);
   // No more will be written. The channel is forgotten when both sides have finished, consumed and
   // acknowledged.
   void Finish(ChannelId id);
@@ -95,9 +100,9 @@ class Mux {
   bool connected() const;
   // An error is the peer's fault and final: the link is to be ended.
   Status OnBytes(std::string_view bytes);
-  // Whole frames, at most about `max` bytes (64 KiB or more), in sending order; empty when there
-  // are none. What has been pulled cannot be overtaken any more: pull when the connection's own
-  // buffer is empty or nearly so. The pieces lie in the channels, and are valid until the next
+  // Whole frames, at most about `max` bytes (kVsockPacket or more), in sending order; empty when
+  // there are none. What has been pulled cannot be overtaken any more: pull when the connection's
+  // own buffer is empty or nearly so. The pieces lie in the channels, and are valid until the next
   // call.
   std::span<const std::string_view> PullPieces(size_t max);
   // The same, appended to `out`; says whether anything was.

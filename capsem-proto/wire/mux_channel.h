@@ -42,8 +42,8 @@ struct MuxChannel {
   bool open_sent;  // both sides know of it: true from the begin for one that the peer opened
 
   // ---- outgoing ----
+  BlockQueue out;             // [acked, written)
   std::string metadata = {};  // of an own channel, for its OPEN
-  BlockQueue out = {};        // [acked, written)
   uint64_t acked = 0;         // consumed by the peer
   uint64_t sent = 0;          // on this connection, or at its begin wanted by the peer
   bool finished = false;      // nothing more will be written
@@ -84,7 +84,7 @@ struct MuxChannel {
 
 // How the 8 MiB in flight of one direction are shared. Each channel has a small reserve of its own,
 // so that channels whose readers have stopped cannot stop the others; what goes beyond comes from a
-// pool. Control has its window on top.
+// pool, of which each may take as much as it leaves. Control has its window on top.
 inline constexpr size_t kInFlightPool = kMaxInFlight / 2;
 inline constexpr size_t kInFlightReserve = (kMaxInFlight - kInFlightPool) / (2 * kMaxChannels);
 // What `bytes` in flight on one channel take from the pool.

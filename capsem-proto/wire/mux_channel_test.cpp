@@ -62,7 +62,8 @@ TEST_CASE("dropping bytes one by one moves what is left only a few times") {
 }
 
 TEST_CASE("an acknowledged offset frees bytes, and the FIN counts as one more") {
-  MuxChannel channel{1, ChannelKind::kExec, true};
+  BlockPool pool;
+  MuxChannel channel{1, ChannelKind::kExec, true, BlockQueue(pool)};
   channel.out.Append("12345");
   channel.sent = 5;
   channel.finished = channel.fin_sent = true;

@@ -20,6 +20,7 @@ struct Mux::Impl {
 
   // ---- state: kept over a cut, and saved ----
   const Side side;
+  BlockPool blocks;  // before the channels, which use it
   std::map<ChannelId, MuxChannel> channels;
   ChannelId highest_own = 0;  // 0 = none yet
   ChannelId highest_peer = 0;
@@ -82,9 +83,10 @@ struct Mux::Impl {
   template <typename Change>
   void Incoming(MuxChannel& channel, Change change);
 
-  void TakeTurn(MuxChannel& channel);  // it has something to send
-  void PlanAck(MuxChannel& channel);   // something was consumed
-  void AckAllLater();                  // the pool is short: what was consumed is said soon
+  void AwaitRoom(MuxChannel& channel);  // it could not be given all that it wanted
+  void TakeTurn(MuxChannel& channel);   // it has something to send
+  void PlanAck(MuxChannel& channel);    // something was consumed
+  void AckAllLater();                   // the pool is short: what was consumed is said soon
   bool HasOutput();
   void TellWriters();
   void TellOutput();

@@ -47,7 +47,8 @@ struct Target : MuxPair {
 };
 
 TEST_CASE("what breaks the rules ends the link, also when it comes byte by byte") {
-  const std::string window(kMaxMuxPayload, 'x');
+  const std::string block(kMuxBlock, 'x');
+  constexpr size_t kBlocks = kChannelWindow / kMuxBlock;
   struct Case {
     const char* what;
     std::string bytes;
@@ -75,9 +76,9 @@ TEST_CASE("what breaks the rules ends the link, also when it comes byte by byte"
       Case{"bytes after FIN", Data(1, "x") + Fin(1) + Data(1, "y")},
       Case{"FIN twice", Fin(1) + Fin(1)},
       Case{"a window and one byte",
-           Flood(4, [&](size_t) { return Data(3, window); }) + Data(3, "x")},
+           Flood(kBlocks, [&](size_t) { return Data(3, block); }) + Data(3, "x")},
       Case{"a window of control and one byte",
-           Flood(4, [&](size_t) { return Data(0, window); }) + Data(0, "x")},
+           Flood(kBlocks, [&](size_t) { return Data(0, block); }) + Data(0, "x")},
       Case{"an ACK beyond what was sent", Ack(1, 6)}, Case{"an ACK of a FIN never sent", Ack(3, 1)},
       Case{"an ACK that goes back", Ack(1, 3) + Ack(1, 2)},
       Case{"the last ACK there is", Ack(1, UINT64_MAX)},
@@ -142,12 +143,12 @@ TEST_CASE("a peer that opens and leaves, again and again, fills no memory of our
 TEST_CASE("all channels together hold no more than the link may have in flight") {
   MuxPair pair;
   pair.Connect();
-  const std::string payload(kMuxBlock, 'x');  // four of them are a window
+  const std::string payload(kMuxBlock, 'x');
   size_t taken = 0;
   Status heard;
   for (ChannelId id = 2; heard.ok(); id += 2) {
     heard = pair.host.mux->OnBytes(Open(id));
-    for (int i = 0; i < 4 && heard.ok(); ++i) {
+    for (size_t i = 0; i < kChannelWindow / kMuxBlock && heard.ok(); ++i) {
       heard = pair.host.mux->OnBytes(Data(id, payload));
       if (heard.ok()) taken += payload.size();
     }

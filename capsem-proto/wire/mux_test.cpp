@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "wire/limits.h"
+#include "wire/mux_channel.h"
 #include "wire/mux_codec.h"
 #include "wire/testing/mux_pair.h"
 
@@ -92,13 +93,26 @@ TEST_CASE("Write takes a window, and on_writable comes when the reader has consu
   REQUIRE(pair.host.mux->Write(id, "y") == 0);
   pair.Exchange();
   REQUIRE(writable.empty());
-  pair.guest.mux->Consume(id, kChannelWindow / 2 - 1);
+  pair.guest.mux->Consume(id, kChannelWindow / 4 - 1);
   pair.Exchange();
   REQUIRE(writable.empty());
   pair.guest.mux->Consume(id, 1);
   pair.Exchange();
   REQUIRE(writable == Ids{id});
-  REQUIRE(pair.host.mux->Write(id, much) == kChannelWindow / 2);
+  REQUIRE(pair.host.mux->Write(id, much) == kChannelWindow / 4);
+}
+
+TEST_CASE("the guest is told of half a window: each packet to it is an interrupt") {
+  MuxPair pair;
+  pair.Connect();
+  const ChannelId id = VALUE_OF(pair.host.mux->Open(ChannelKind::kExec));
+  pair.Exchange();
+  REQUIRE(pair.guest.mux->Write(id, std::string(kChannelWindow, 'x')) == kChannelWindow);
+  pair.Exchange();
+  pair.host.mux->Consume(id, kChannelWindow / 2 - 1);
+  REQUIRE(pair.host.Pull().empty());
+  pair.host.mux->Consume(id, 1);
+  REQUIRE(pair.host.Pull().size() == kMuxHeader + 8);
 }
 
 TEST_CASE("a full pull of a busy channel is one packet of vsock, of bytes that were not copied") {
@@ -108,7 +122,7 @@ TEST_CASE("a full pull of a busy channel is one packet of vsock, of bytes that w
   pair.host.Pull();
   pair.host.mux->Write(id, std::string(kChannelWindow, 'x'));
   const char* bytes = nullptr;
-  for (int pull = 0; pull < 4; ++pull) {
+  for (size_t pull = 0; pull < kChannelWindow / kMuxBlock; ++pull) {
     const auto pieces = pair.host.mux->PullPieces(kVsockPacket);
     REQUIRE(pieces.size() == 2);
     REQUIRE(pieces[0].size() == kMuxHeader);
@@ -117,6 +131,35 @@ TEST_CASE("a full pull of a busy channel is one packet of vsock, of bytes that w
   }
   // That was the window: no small packet is left of it.
   REQUIRE(pair.host.mux->PullPieces(kVsockPacket).empty());
+}
+
+TEST_CASE(
+    "bytes are made where they lie, as far as the window goes, and on_writable says when again") {
+  MuxPair pair;
+  pair.Connect();
+  const ChannelId id = VALUE_OF(pair.host.mux->Open(ChannelKind::kExec));
+  REQUIRE(pair.host.mux->MakeRoom(id + 2, 10).empty());
+  Ids writable;
+  pair.host.on_writable = [&](ChannelId which) { writable.push_back(which); };
+  std::string wanted;
+  // Each time less is made than there was room for.
+  for (auto room = pair.host.mux->MakeRoom(id, 50'000); !room.empty();
+       room = pair.host.mux->MakeRoom(id, 50'000)) {
+    const std::string bytes(std::min<size_t>(room.size(), 40'000),
+                            static_cast<char>(wanted.size()));
+    std::ranges::copy(bytes, room.begin());
+    pair.host.mux->Wrote(id, bytes.size());
+    wanted += bytes;
+  }
+  REQUIRE(wanted.size() == kChannelWindow);
+  REQUIRE(writable.empty());
+  pair.Exchange();
+  REQUIRE(pair.guest.Take(id) == wanted);
+  pair.Exchange();
+  REQUIRE(writable == Ids{id});
+  REQUIRE(pair.host.mux->MakeRoom(id, 10).size() == 10);
+  pair.host.mux->Finish(id);
+  REQUIRE(pair.host.mux->MakeRoom(id, 10).empty());
 }
 
 TEST_CASE("small ACKs wait for other output, and then go along") {
@@ -203,6 +246,22 @@ TEST_CASE("channels whose readers have stopped do not stop another one") {
   REQUIRE(stuck <= kMaxInFlight);
   REQUIRE(stuck > kMaxInFlight / 4);
   REQUIRE(arrived == total);
+}
+
+TEST_CASE("a few channels whose readers have stopped leave the next one half of what is free") {
+  MuxPair pair;
+  pair.Connect();
+  const std::string much(kChannelWindow, 'x');
+  size_t taken = kChannelWindow;
+  size_t free = kInFlightPool;
+  for (int i = 0; i < 10; ++i) {
+    const ChannelId id = VALUE_OF(pair.host.mux->Open(ChannelKind::kExec));
+    taken = pair.host.mux->Write(id, much);
+    REQUIRE(taken >= std::min(kChannelWindow, free / 2));
+    free -= PoolCharge(taken);
+    REQUIRE(pair.host.mux->Write(id, much) == 0);
+  }
+  REQUIRE(taken < kChannelWindow);
 }
 
 TEST_CASE("an ACK that was put off is sent when memory has become short") {

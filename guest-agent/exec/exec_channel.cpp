@@ -1,10 +1,19 @@
 #include "exec/exec_channel.h"
 
+#include <algorithm>
+
 #include "wire/limits.h"
 
 namespace capsem::agent {
 
 using wire::FrameKind;
+
+namespace {
+
+// To copy less is cheaper than to ask how much there is.
+constexpr size_t kMuch = 32 * 1024;
+
+}  // namespace
 
 ExecChannel::ExecChannel(wire::Mux& mux, wire::ChannelId id, OnStart on_start)
     : mux_(mux), id_(id), on_start_(std::move(on_start)), reader_(wire::kMaxExecStart) {}
@@ -77,8 +86,39 @@ void ExecChannel::EndStdin() {
 
 void ExecChannel::Send(FrameKind kind, std::string_view payload) {
   if (over_ || finishing_) return;
-  wire::AppendFrame(waiting_, kind, payload);
-  waiting_.erase(0, mux_.Write(id_, waiting_));
+  const auto header = wire::FrameHeader(kind, payload.size());
+  Put({header.data(), header.size()});
+  Put(payload);
+}
+
+void ExecChannel::Put(std::string_view bytes) {
+  if (waiting_.empty()) bytes.remove_prefix(mux_.Write(id_, bytes));
+  waiting_.append(bytes);
+}
+
+ssize_t ExecChannel::SendFrom(ExecOutput& output, FrameKind kind, size_t most) {
+  std::span<char> room;
+  const size_t there = much_ ? std::min(most, output.Available()) : 0;
+  if (there >= kMuch && !over_) {
+    room = mux_.MakeRoom(id_, wire::kFrameHeader + there);
+    no_room_ = room.empty();
+    if (no_room_) return -1;
+  }
+  const bool in_place = room.size() >= kMuch;
+  static char chunk[wire::kMaxExecData];
+  const std::span<char> into =
+      in_place ? room.subspan(wire::kFrameHeader) : std::span(chunk).first(most);
+  const ssize_t count = output.Read(into.data(), into.size());
+  const size_t size = static_cast<size_t>(std::max<ssize_t>(count, 0));
+  much_ = size >= kMuch;
+  if (size == 0) return count;
+  if (!in_place) {
+    Send(kind, {chunk, size});
+    return count;
+  }
+  std::ranges::copy(wire::FrameHeader(kind, size), room.begin());
+  mux_.Wrote(id_, wire::kFrameHeader + size);
+  return count;
 }
 
 void ExecChannel::Finish() {
@@ -97,6 +137,7 @@ void ExecChannel::Refuse(int code, std::string_view why) {
 
 void ExecChannel::OnWritable() {
   if (over_) return;
+  no_room_ = false;
   waiting_.erase(0, mux_.Write(id_, waiting_));
   if (blocked()) return;
   if (finishing_) {
@@ -110,6 +151,7 @@ void ExecChannel::OnWritable() {
 void ExecChannel::OnReset() {
   if (std::exchange(over_, true)) return;
   waiting_.clear();
+  no_room_ = false;
   EndStdin();
   if (accepted_) events_.on_drained();
 }

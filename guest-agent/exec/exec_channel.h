@@ -10,6 +10,7 @@
 
 #include "base/status.h"
 #include "capsem/guest/v1/guest.pb.h"
+#include "exec/exec_output.h"
 #include "wire/frame.h"
 #include "wire/mux.h"
 
@@ -41,7 +42,10 @@ class ExecChannel {
   void ReadOn();
   // Takes the whole frame. Whoever has more to send waits while `blocked`.
   void Send(wire::FrameKind kind, std::string_view payload);
-  bool blocked() const { return !waiting_.empty(); }
+  // Reads a frame's payload and sends it, without a copy when it is much: answers as read(2). When
+  // the channel is `blocked` afterwards, -1 says that nothing was read.
+  ssize_t SendFrom(ExecOutput& output, wire::FrameKind kind, size_t most);
+  bool blocked() const { return no_room_ || !waiting_.empty(); }
   // After all that was sent.
   void Finish();
   // The exit of a command that never ran, and the finish.
@@ -57,6 +61,7 @@ class ExecChannel {
   void OnFrame(const wire::Frame& frame);
   void OnBroken(Status why);
   void EndStdin();
+  void Put(std::string_view bytes);
 
   wire::Mux& mux_;
   const wire::ChannelId id_;
@@ -65,6 +70,8 @@ class ExecChannel {
   wire::FrameReader reader_;
   std::string_view stdin_;  // of the current frame, not taken yet; into reader_
   std::string waiting_;     // frames that the multiplexer has not taken
+  bool no_room_ = false;    // in the multiplexer; OnWritable will say that there is some
+  bool much_ = false;       // was read at once the last time
   bool started_ = false;
   bool accepted_ = false;
   bool stdin_ended_ = false;

@@ -111,9 +111,10 @@ void ExecJob::OnOutput(Output& output) {
 }
 
 void ExecJob::ReadOutput(Output& output) {
-  static char chunk[wire::kMaxExecData];
-  const size_t wanted = std::min(sizeof chunk, output.left.value_or(sizeof chunk));
-  const ssize_t count = output.pipe->Read(chunk, wanted);
+  const size_t most = std::min(wire::kMaxExecData, output.left.value_or(wire::kMaxExecData));
+  const ssize_t count = channel_.SendFrom(*output.pipe, output.kind, most);
+  if (channel_.blocked() && !wait_status_) GoOn();
+  if (count < 0 && channel_.blocked()) return;
   if (count < 0 && errno == EAGAIN && !output.left) return;
   if (count < 0 && errno == EINTR) return;
   if (count <= 0) {  // with EAGAIN: somebody in the guest has taken what was left
@@ -121,10 +122,7 @@ void ExecJob::ReadOutput(Output& output) {
     output.left = 0;
     return TidyLater();
   }
-  const auto taken = static_cast<size_t>(count);
-  if (output.left) *output.left -= taken;
-  channel_.Send(output.kind, std::string_view(chunk, taken));
-  if (channel_.blocked() && !wait_status_) GoOn();
+  if (output.left) *output.left -= static_cast<size_t>(count);
 }
 
 size_t ExecJob::WriteStdin(std::string_view bytes) {

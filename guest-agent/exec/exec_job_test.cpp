@@ -180,14 +180,17 @@ TEST_CASE("a host that reads slowly makes the command wait, and loses nothing") 
 TEST_CASE("an exit waits for its output, however slowly that is read") {
   ExecHost host;
   host.table().Enable({});
-  HostedExec& exec = host.Begin(ExecHost::Shell("head -c 300000 /dev/zero; exit 5"));
+  // More than the channel holds, and less than that and the pipe.
+  constexpr size_t kBytes = wire::kChannelWindow + 40'000;
+  HostedExec& exec =
+      host.Begin(ExecHost::Shell(fmt::format("head -c {} /dev/zero; exit 5", kBytes)));
   exec.reading = false;
   REQUIRE(host.loop.RunUntil([&] { return exec.started || host.table().running() == 0; }));
   REQUIRE(host.loop.RunUntil([&] { return host.table().running() == 0; }));
   REQUIRE_FALSE(exec.exit);
   host.ReadOn(exec);
   host.Finish(exec);
-  REQUIRE(exec.out.size() == 300000);
+  REQUIRE(exec.out.size() == kBytes);
   REQUIRE(exec.exit->code() == 5);
 }
 

@@ -3,9 +3,11 @@
 //   capsem-bulk plain|link to-host|to-guest BYTES
 //
 // Prints the microseconds from its request to the last byte that it got, or to the host's word that
-// it has them all. `plain` is blocking reads and writes of a vsock stream; `link` is the agent's
-// own HostLink and multiplexer, with a generator and a counter in place of commands. Never shipped.
+// it has them all. `plain` is blocking reads and writes of a vsock stream with the agent's buffer;
+// `link` is the agent's own HostLink and multiplexer, with a generator and a counter in place of
+// commands. Neither generator fills its blocks. Never shipped.
 #include <linux/vm_sockets.h>
+#include <sched.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -17,6 +19,7 @@
 
 #include "base/clock.h"
 #include "host_link.h"
+#include "vsock_dialer.h"
 #include "wire/limits.h"
 #include "wire/testing/bulk.h"
 
@@ -28,6 +31,7 @@ std::array<char, wire::kBulkBlock> block;
 StatusOr<UniqueFd> DialBulk(unsigned port) {
   UniqueFd fd(socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!fd.valid()) return FromErrno("make a vsock socket");
+  WidenVsockBuffer(fd.get());
   sockaddr_vm host{};
   host.svm_family = AF_VSOCK;
   host.svm_cid = wire::kHostCid;
@@ -94,10 +98,11 @@ class Linked {
 
   void SendOn() {
     while (to_send_ > 0) {
-      const size_t size = std::min<uint64_t>(to_send_, block.size());
-      const size_t taken = mux_.Write(channel_, {block.data(), size});
-      to_send_ -= taken;
-      if (taken < size) return;
+      const size_t room =
+          mux_.MakeRoom(channel_, std::min<uint64_t>(to_send_, block.size())).size();
+      if (room == 0) return;
+      mux_.Wrote(channel_, room);
+      to_send_ -= room;
     }
   }
 
@@ -133,6 +138,9 @@ int Main(int argc, char** argv) {
     if (!done.ok()) std::fprintf(stderr, "capsem-bulk: %s\n", Describe(done).c_str());
     return done.ok() ? 0 : 1;
   }
+  // As the agent is.
+  const sched_param no_priority{};
+  if (sched_setscheduler(0, SCHED_BATCH, &no_priority) != 0) return 1;
   Loop loop;
   const Linked linked(loop, request);
   loop.Run();

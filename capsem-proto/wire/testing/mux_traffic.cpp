@@ -177,7 +177,8 @@ void MuxTraffic::Drain() {
     }
     const bool moved = bytes_ != before ||
                        left != host_.end.mux->Channels().size() + guest_.end.mux->Channels().size();
-    quiet = moved ? 0 : quiet + 1;
+    // A round whose handshake was lost says nothing.
+    if (connected_) quiet = moved ? 0 : quiet + 1;
     if (Chance(10)) Cut();
   }
   REQUIRE(host_.end.mux->Channels().empty());

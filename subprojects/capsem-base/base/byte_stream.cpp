@@ -38,7 +38,7 @@ bool ByteStream::Write(std::span<const std::string_view> pieces) {
     out_.append(piece.substr(skipped));
   }
   // Over stays over until it is told: somebody may be waiting for on_drained.
-  over_high_water_ = over_high_water_ || buffered() > kHighWater;
+  over_high_water_ = over_high_water_ || buffered() > high_water_;
   UpdateWatch();
   return !over_high_water_;
 }

@@ -22,7 +22,7 @@ namespace capsem {
 
 class ByteStream {
  public:
-  // Writers that look at Write's answer keep a stream below this plus one write of theirs.
+  // Writers that look at Write's answer keep a stream below its mark plus one write of theirs.
   static constexpr size_t kHighWater = 256 * 1024;
 
   struct Events {
@@ -43,6 +43,8 @@ class ByteStream {
   // Takes all bytes. False: over the high-water mark, wait for on_drained before writing more.
   bool Write(std::string_view bytes) { return Write({&bytes, 1}); }
   bool Write(std::span<const std::string_view> pieces);
+  // Of later writes. 0: a write that is not taken whole at once is told as over the mark.
+  void SetHighWater(size_t bytes) { high_water_ = bytes; }
   // After everything written so far has left: half-close (sockets only).
   void FinishWriting();
   void PauseReading(bool paused);
@@ -62,6 +64,7 @@ class ByteStream {
   UniqueFd fd_;
   Events events_;
   std::string out_;
+  size_t high_water_ = kHighWater;
   size_t out_start_ = 0;
   bool paused_ = false;
   bool finishing_ = false;

@@ -109,6 +109,25 @@ TEST_CASE("over the high-water mark Write says so, and on_drained says when it i
   REQUIRE(ends.drained == 1);
 }
 
+TEST_CASE("with a mark of 0 a write that is not taken whole is over it") {
+  TestLoop loop;
+  Ends ends(loop);
+  ends.stream->SetHighWater(0);
+  size_t written = 0;
+  while (ends.stream->Write(Pattern(10'000))) {
+    REQUIRE(ends.stream->buffered() == 0);
+    written += 10'000;
+  }
+  REQUIRE(written > 0);
+  REQUIRE(ends.stream->buffered() <= 10'000);
+  REQUIRE(loop.RunUntil([&] {
+    ends.ReadPeer();
+    return ends.drained > 0;
+  }));
+  REQUIRE(ends.stream->buffered() == 0);
+  REQUIRE(ends.stream->Write("more"));
+}
+
 TEST_CASE("a little written by another hand does not make a waiting writer wait for ever") {
   TestLoop loop;
   Ends ends(loop);
