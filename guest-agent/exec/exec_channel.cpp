@@ -99,7 +99,7 @@ void ExecChannel::Put(std::string_view bytes) {
 ssize_t ExecChannel::SendFrom(ExecOutput& output, FrameKind kind, size_t most) {
   std::span<char> room;
   const size_t there = much_ ? std::min(most, output.Available()) : 0;
-  if (there >= kMuch && !over_) {
+  if (there >= kMuch && !over_ && waiting_.empty()) {
     room = mux_.MakeRoom(id_, wire::kFrameHeader + there);
     no_room_ = room.empty();
     if (no_room_) return -1;
