@@ -40,7 +40,8 @@ def bring(capsem, kind, state):
         capsem.ok("stop", session)
     if state == "failed":
         os.kill(capsem.info(session)["machine_pid"], 9)
-        eventually("it has failed", 5, lambda: capsem.info(session)["state"] == "failed")
+        eventually("it has failed, and its process has left", 5,
+                   lambda: (found := capsem.info(session))["state"] == "failed" and found["process_pid"] == 0)
     return session
 
 
