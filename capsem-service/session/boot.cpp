@@ -10,7 +10,6 @@
 namespace capsem::service {
 
 using capsem::process::v1::LaunchSpec;
-using capsem::process::v1::MachineEvent;
 
 namespace {
 

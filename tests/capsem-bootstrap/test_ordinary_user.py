@@ -10,7 +10,7 @@ import tempfile
 
 import pytest
 
-from support import cli, paths, process_tree
+from support import cli, mounts, paths, process_tree
 from support.eventually import eventually
 
 pytestmark = pytest.mark.bootstrap
@@ -103,12 +103,30 @@ def has_range(path, name):
         return any(line.split(":")[0] == name for line in file)
 
 
+def assert_refused_for_want_of_a_user_namespace(done):
+    said = done.stderr.decode()
+    assert done.returncode == 4, said
+    assert "user namespace" in said and "build as root" in said
+
+
+def build_image(person):
+    """Its digest. In a chroot the kernel gives nobody a user namespace: there root has built it for them."""
+    asked = subprocess.run([*person.cli.prefix, "unshare", "--map-root-user", "true"], stderr=subprocess.DEVNULL)
+    if asked.returncode == 0:
+        return person.cli.text("image", "build", limit=BUILD_LIMIT).strip()
+    assert_refused_for_want_of_a_user_namespace(person.cli.run("image", "build"))
+    for name in ("images", "keys"):
+        shutil.copytree(paths.SHARED_HOME / name, f"{person.home}/state/{name}", symlinks=True, dirs_exist_ok=True)
+    system("chown", "-R", f"{person.name}:", f"{person.home}/state")
+    return os.readlink(paths.SHARED_HOME / "images/base")
+
+
 @pytest.mark.timeout(BUILD_LIMIT + 180)
 def test_image_build_create_exec_delete(new_person):
     person = new_person(subordinate_ids=True)
     assert all(has_range(path, person.name) for path in ID_FILES), f"useradd gave no ranges: {lines_of(person.name)}"
     capsem = person.cli
-    digest = capsem.text("image", "build", limit=BUILD_LIMIT).strip()
+    digest = build_image(person)
     assert os.readlink(f"{person.home}/state/images/base") == digest
     session = capsem.text("create", "-q").strip()
     done = capsem.run("exec", session, "--", "sh", "-c", "id -u; uname -r")
@@ -121,6 +139,13 @@ def test_image_build_create_exec_delete(new_person):
     eventually("nothing runs as the user", 10, lambda: not person.processes())
     foreign = [path for path in pathlib.Path(person.home).rglob("*") if path.lstat().st_uid != person.account.pw_uid]
     assert foreign == []
+
+
+def test_where_user_namespaces_are_refused_the_build_says_so(new_person, tmp_path):
+    person = new_person(subordinate_ids=True)
+    person.cli.prefix = [*mounts.privately(f"mount --rbind / {tmp_path}"), "chroot", tmp_path, *person.cli.prefix]
+    assert_refused_for_want_of_a_user_namespace(person.cli.run("image", "build"))
+    assert person.processes() == []
 
 
 @pytest.mark.smoke

@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 
 import pytest
-from support import paths
+from support import mounts, paths
 
 pytestmark = pytest.mark.recipes
 
@@ -178,9 +178,8 @@ def test_a_home_that_cannot_be_written_is_said_before_the_work(checkout):
 
 def test_a_full_disk_is_said_before_the_work(checkout):
     (checkout.folder / "build").mkdir()
-    script = (f"mount -t tmpfs -o size=8m none {checkout.folder}/build && exec {checkout.folder}/tools/quickstart")
-    done = subprocess.run(["unshare", "--map-root-user", "--mount", "sh", "-c", script], text=True, capture_output=True,
-                          env=checkout.environment())
+    command = [*mounts.privately(mounts.small_disk(checkout.folder / "build", 8)), checkout.folder / "tools/quickstart"]
+    done = subprocess.run(command, text=True, capture_output=True, env=checkout.environment())
     assert done.returncode == 1
     assert "8 MiB are free" in done.stderr and "free some space" in done.stderr, done.stderr
     assert not (checkout.folder / "build/build.ninja").exists()

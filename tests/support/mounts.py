@@ -2,12 +2,19 @@
 import os
 
 
+def _propagation():
+    """`private`; in a chroot whose root is no mount point, the kernel has nothing to make private."""
+    with open("/proc/self/mountinfo", encoding="utf-8") as mounts:
+        root_is_mount = any(line.split()[4] == "/" for line in mounts)
+    return "private" if root_is_mount else "unchanged"
+
+
 def privately(setup):
     """What to put before a command: `setup`, lines of shell, is done first, and unless all of it works nothing runs."""
     # Nobody but root may mount; an ordinary user is root of a user namespace.
     rights = [] if os.geteuid() == 0 else ["--map-root-user", "--map-auto"]
     script = f'{setup}\nexec "$@"'
-    return ["unshare", *rights, "--mount", "--propagation", "private", "--", "sh", "-ec", script, "sh"]
+    return ["unshare", *rights, "--mount", "--propagation", _propagation(), "--", "sh", "-ec", script, "sh"]
 
 
 def small_disk(folder, mib):

@@ -57,7 +57,19 @@ def _unshare():
     if os.geteuid() == 0:
         return ["unshare"]
     require_subordinate_ids()
+    require_user_namespaces()
     return ["unshare", "--map-root-user", "--map-auto"]
+
+
+def require_user_namespaces():
+    # Asked before: with --map-auto, an unshare that fails leaves a process behind that waits for ever.
+    asked = subprocess.run(["unshare", "--map-root-user", "true"], stdin=subprocess.DEVNULL,
+                           text=True, capture_output=True)
+    if asked.returncode != 0:
+        raise Failure(FAILED_PRECONDITION,
+                      f"this user may make no user namespace ({asked.stderr.strip()})",
+                      "let root allow them (sysctl kernel.unprivileged_userns_clone, "
+                      "user.max_user_namespaces), or build as root; in a chroot the kernel refuses them")
 
 
 def require_subordinate_ids():

@@ -44,6 +44,16 @@ def test_a_missing_range_says_the_line_to_add(files, row, line):
     assert caught.value.code == 4
 
 
+def test_refused_user_namespaces_are_said_with_what_helps(monkeypatch, tmp_path):
+    (tmp_path / "unshare").write_text("#!/bin/sh\necho 'unshare failed: Operation not permitted' >&2; exit 1\n")
+    (tmp_path / "unshare").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    with pytest.raises(Failure, match="Operation not permitted") as caught:
+        namespace.require_user_namespaces()
+    assert "build as root" in caught.value.remedy
+    assert caught.value.code == 4
+
+
 def test_files_that_do_not_exist_count_as_empty(files):
     with pytest.raises(Failure, match="subuid and .*subgid"):
         namespace.require_subordinate_ids()
