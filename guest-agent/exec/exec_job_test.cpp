@@ -177,6 +177,22 @@ TEST_CASE("a host that reads slowly makes the command wait, and loses nothing") 
   REQUIRE(exec.exit->code() == 0);
 }
 
+TEST_CASE("two outputs that are both full, read slowly, are each whole") {
+  ExecHost host;
+  host.table().Enable({});
+  constexpr size_t kBytes = 3'000'000;
+  HostedExec& exec = host.Begin(ExecHost::Shell(fmt::format(
+      "head -c {0} /dev/zero | tr '\\0' o & head -c {0} /dev/zero | tr '\\0' e >&2; wait",
+      kBytes)));
+  exec.reading = false;
+  REQUIRE(host.loop.RunUntil(
+      [&] { return host.host().Readable(exec.channel).size() == wire::kChannelWindow; }));
+  host.ReadOn(exec);
+  host.Finish(exec);
+  REQUIRE(exec.out == std::string(kBytes, 'o'));
+  REQUIRE(exec.err == std::string(kBytes, 'e'));
+}
+
 TEST_CASE("an exit waits for its output, however slowly that is read") {
   ExecHost host;
   host.table().Enable({});

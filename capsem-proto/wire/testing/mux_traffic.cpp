@@ -84,7 +84,7 @@ void MuxTraffic::LayerStep(Side& side) {
     case 2:
       if (Chance(4)) Reset(side, id);
       return;
-    case 3: return Write(side, id, Below(2 * kChannelWindow));
+    case 3: return Write(side, id, Below(Chance(5) ? 2 * kChannelWindow : kChannelWindow / 4));
     case 4:
     case 5:
     case 6: return Write(side, id, Below(Chance(2) ? 50 : 20'000));
