@@ -9,6 +9,11 @@ namespace {
 
 using Event = FakeProcess::Event;
 
+// By a connection of its own: a change may be on its way to the disk.
+std::vector<SessionRecord> Recorded(OneMachine& f) {
+  return VALUE_OF(OpenRegistry(f.loop, f.dir)->Read());
+}
+
 }  // namespace
 
 TEST_CASE("create answers while the machine starts; it runs when its guest is up") {
@@ -147,12 +152,12 @@ TEST_CASE("a session whose folder cannot be removed is still there, and can be d
   REQUIRE(Remedy(failed).find("delete the session again") != std::string::npos);
   REQUIRE(f.Get(id).state() == capsem::v1::SESSION_STATE_FAILED);
   REQUIRE(f.Get(id).reason().find("could not be deleted") != std::string::npos);
-  const auto recorded = VALUE_OF(f.registry->Read());
+  const auto recorded = Recorded(f);
   REQUIRE(recorded.size() == 1);
   REQUIRE(recorded[0].state == SessionRecord::State::kFailed);
   REQUIRE_OK(f.Delete(id));
   REQUIRE(!f.HasDir(id));
-  REQUIRE(VALUE_OF(f.registry->Read()).empty());
+  REQUIRE(Recorded(f).empty());
 }
 
 TEST_CASE("a guest that powers itself off stops its session") {
@@ -192,7 +197,7 @@ TEST_CASE("at the end what stays is stopped, the rest goes, and nothing new is t
   REQUIRE(!Remedy(f.Create().status()).empty());
   REQUIRE(f.loop.RunUntil([&] { return over; }));
   REQUIRE(f.HasDir(id) == !name.empty());
-  const auto recorded = VALUE_OF(f.registry->Read());
+  const auto recorded = Recorded(f);
   REQUIRE(recorded.size() == (name.empty() ? 0 : 1));
   if (name.empty()) return;
   REQUIRE(recorded[0].state == SessionRecord::State::kStopped);
@@ -203,13 +208,13 @@ TEST_CASE("a session that was told of is recorded, and forgotten when it is gone
   OneMachine f;
   const std::string name = GENERATE("", "box");
   const std::string id = f.Run(name);
-  REQUIRE(f.loop.RunUntil([&] { return VALUE_OF(f.registry->Read())[0].used; }));
-  const auto recorded = VALUE_OF(f.registry->Read());
+  REQUIRE(f.loop.RunUntil([&] { return Recorded(f)[0].used; }));
+  const auto recorded = Recorded(f);
   REQUIRE(recorded.size() == 1);
   REQUIRE(recorded[0] == f.Slot(id).session.record());
   REQUIRE(recorded[0].image_digest == "digest");
   REQUIRE_OK(f.Delete(id));
-  REQUIRE(VALUE_OF(f.registry->Read()).empty());
+  REQUIRE(Recorded(f).empty());
 }
 
 TEST_CASE("a stopped session starts again on its own disk, as it was made") {
@@ -289,7 +294,7 @@ TEST_CASE("a start that cannot be leaves the session failed, with its disk and t
   }
   f.Await("box", capsem::v1::SESSION_STATE_FAILED);
   REQUIRE(!f.Get("box").reason().empty());
-  REQUIRE(VALUE_OF(f.registry->Read())[0].id.text() == id);
+  REQUIRE(Recorded(f)[0].id.text() == id);
 }
 
 TEST_CASE("a create that cannot be recorded is refused, and nothing of it stays") {

@@ -52,15 +52,15 @@ void Loop::Stop() {
 }
 
 void Loop::Post(Task task) {
+  const bool own = std::this_thread::get_id() == owner_;
   {
     const std::lock_guard lock(mutex_);
     posted_.push_back(std::move(task));
+    // Under the lock: once the task can run, it may be the one that ends the loop.
+    if (!own) uv_async_send(&wake_);
   }
-  if (std::this_thread::get_id() != owner_) {
-    uv_async_send(&wake_);
-    return;
-  }
-  uv_idle_start(&go_on_, [](uv_idle_t* go_on) { static_cast<Loop*>(go_on->data)->RunPosted(); });
+  if (own)
+    uv_idle_start(&go_on_, [](uv_idle_t* go_on) { static_cast<Loop*>(go_on->data)->RunPosted(); });
 }
 
 void Loop::RunPosted() {
