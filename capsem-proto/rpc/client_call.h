@@ -4,7 +4,7 @@
 //   {},
 //                  [](StatusOr<Session> session) { ... });
 //
-// `done` comes once, from the loop, never from within CallUnary. The loop must outlive the call.
+// `done` comes once, from the loop, never from within CallUnary; never, when the loop ends before.
 #pragma once
 
 #include <absl/functional/any_invocable.h>
@@ -50,8 +50,8 @@ CallHandle CallUnary(Loop& loop, Stub* stub,
   Apply(options, *context);
   const auto state = std::make_shared<State>(State{request, {}, std::move(done)});
   (stub->*method)(context.get(), &state->request, &state->response,
-                  [&loop, context, state](const grpc::Status& status) {
-                    loop.Post([state, status = FromGrpc(status)] {
+                  [loop = loop.postbox(), context, state](const grpc::Status& status) {
+                    loop->Post([state, status = FromGrpc(status)] {
                       if (!status.ok()) return state->done(status);
                       state->done(std::move(state->response));
                     });

@@ -7,7 +7,7 @@
 // - Events come only from the loop, never from within a call. on_closed is the last one and comes
 //   once, with the status that the server gave or why the call broke.
 // - A stream object may be dropped in any of its own events; dropping it before its end cancels the
-//   call. The loop must outlive the call, which outlives the object by a moment.
+//   call, which outlives the object by a moment, and may outlive the loop.
 // - A ClientStream reaches the server with its first Write, or with FinishWriting.
 // - Back-pressure as in server_stream.h: Write says when over 1 MiB wait, PauseReading stops asking
 //   for messages. While reading is paused the end of the call is not heard.

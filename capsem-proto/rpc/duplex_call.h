@@ -34,7 +34,7 @@ class DuplexCall final : public ReadingCall<grpc::ClientBidiReactor<Out, In>, In
 
  private:
   void OnWriteDone(bool ok) override {
-    this->loop_.Post([self = this->Shared(), this, ok] { WriteDone(ok); });
+    this->loop_->Post([self = this->Shared(), this, ok] { WriteDone(ok); });
   }
   void WriteDone(bool ok) {
     writing_ = false;

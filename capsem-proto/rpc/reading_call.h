@@ -27,8 +27,8 @@ class ReadingCall : public Reactor, public std::enable_shared_from_this<ReadingC
     absl::AnyInvocable<void(Status)> on_closed;
   };
 
-  ReadingCall(Loop& loop, Events events)
-      : loop_(loop), events_(std::make_shared<Events>(std::move(events))) {}
+  ReadingCall(const Loop& loop, Events events)
+      : loop_(loop.postbox()), events_(std::make_shared<Events>(std::move(events))) {}
 
   // After the stub was told to prepare the call.
   void Begin() {
@@ -56,10 +56,10 @@ class ReadingCall : public Reactor, public std::enable_shared_from_this<ReadingC
   using Self = ReadingCall;
   std::shared_ptr<Self> Shared() { return this->shared_from_this(); }
   void OnReadDone(bool ok) override {
-    loop_.Post([self = Shared(), ok] { self->ReadDone(ok); });
+    loop_->Post([self = Shared(), ok] { self->ReadDone(ok); });
   }
   void OnDone(const grpc::Status& status) override {
-    loop_.Post([self = std::move(self_), status = FromGrpc(status)] {
+    loop_->Post([self = std::move(self_), status = FromGrpc(status)] {
       const auto events = std::move(self->events_);
       if (events) events->on_closed(status);
     });
@@ -69,7 +69,7 @@ class ReadingCall : public Reactor, public std::enable_shared_from_this<ReadingC
     this->RemoveHold();
   }
 
-  Loop& loop_;
+  const std::shared_ptr<Loop::Postbox> loop_;
   std::shared_ptr<Events> events_;  // null when the stream object is gone
   bool ended_ = false;              // no operation may be started any more
 

@@ -9,7 +9,7 @@ namespace {
 
 class WriteReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer>, public ServerCall {
  public:
-  static WriteCall Create(Loop& loop) {
+  static WriteCall Create(const Loop& loop) {
     const std::shared_ptr<WriteReactor> call(new WriteReactor(loop));
     call->self_ = call;
     call->reads_ = false;
@@ -17,7 +17,7 @@ class WriteReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer>, pu
   }
 
  private:
-  explicit WriteReactor(Loop& loop) : ServerCall(loop) {}
+  explicit WriteReactor(const Loop& loop) : ServerCall(loop) {}
   void GrpcRead(grpc::ByteBuffer*) override {}
   void GrpcWrite(const grpc::ByteBuffer* message) override { StartWrite(message); }
   void GrpcFinish(const grpc::Status& status) override { ServerWriteReactor::Finish(status); }
@@ -31,7 +31,7 @@ class WriteReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer>, pu
 
 class BidiServerCall final : public BidiReactor, public ServerCall {
  public:
-  static BidiReactor* Create(Loop& loop, OnBegin begin) {
+  static BidiReactor* Create(const Loop& loop, OnBegin begin) {
     const std::shared_ptr<BidiServerCall> call(new BidiServerCall(loop));
     call->self_ = call;
     call->ReadFirst([call = call.get(), begin = std::move(begin)]() mutable {
@@ -41,7 +41,7 @@ class BidiServerCall final : public BidiReactor, public ServerCall {
   }
 
  private:
-  explicit BidiServerCall(Loop& loop) : ServerCall(loop) {}
+  explicit BidiServerCall(const Loop& loop) : ServerCall(loop) {}
   void GrpcRead(grpc::ByteBuffer* message) override { StartRead(message); }
   void GrpcWrite(const grpc::ByteBuffer* message) override { StartWrite(message); }
   void GrpcFinish(const grpc::Status& status) override { BidiReactor::Finish(status); }
@@ -56,22 +56,21 @@ class BidiServerCall final : public BidiReactor, public ServerCall {
 
 }  // namespace
 
-WriteCall NewWriteCall(Loop& loop) { return WriteReactor::Create(loop); }
-BidiReactor* NewBidiCall(Loop& loop, OnBegin begin) {
+WriteCall NewWriteCall(const Loop& loop) { return WriteReactor::Create(loop); }
+BidiReactor* NewBidiCall(const Loop& loop, OnBegin begin) {
   return BidiServerCall::Create(loop, std::move(begin));
 }
 
 void ServerCall::Begin(Events events) {
-  loop_.AssertOwned();
   events_ = std::make_shared<Events>(std::move(events));
   begun_ = true;
   if (close_told_) return;
   if (cancelled_) {
     // The caller went before the stream was begun: tell it, but not from within this call.
-    return loop_.Post([self = shared_from_this()] { self->Close(true); });
+    return loop_->Post([self = shared_from_this()] { self->Close(true); });
   }
   if (early_) {
-    loop_.Post([self = shared_from_this()] {
+    loop_->Post([self = shared_from_this()] {
       if (const auto early = std::exchange(self->early_, std::nullopt)) self->OnReadDone(*early);
     });
   }
@@ -119,23 +118,23 @@ void ServerCall::Abandon() {
 }
 
 void ServerCall::PostReadDone(bool ok) {
-  loop_.Post([self = shared_from_this(), ok, first = std::exchange(first_, nullptr)]() mutable {
+  loop_->Post([self = shared_from_this(), ok, first = std::exchange(first_, nullptr)]() mutable {
     if (first) first();
     self->OnReadDone(ok);
   });
 }
 
 void ServerCall::PostWriteDone(bool ok) {
-  loop_.Post([self = shared_from_this(), ok] { self->OnWriteDone(ok); });
+  loop_->Post([self = shared_from_this(), ok] { self->OnWriteDone(ok); });
 }
 
 void ServerCall::PostCancelled() {
-  loop_.Post([self = shared_from_this()] { self->Close(true); });
+  loop_->Post([self = shared_from_this()] { self->Close(true); });
 }
 
 void ServerCall::PostDone() {
   // gRPC's share ends here; the loop drops what the call still holds.
-  loop_.Post([self = std::move(self_)] { self->Close(false); });
+  loop_->Post([self = std::move(self_)] { self->Close(false); });
 }
 
 void ServerCall::ReadFirst(Loop::Task begin) {

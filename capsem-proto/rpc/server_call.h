@@ -41,7 +41,7 @@ class ServerCall : public std::enable_shared_from_this<ServerCall> {
   void Abandon();
 
  protected:
-  explicit ServerCall(Loop& loop) : loop_(loop) {}
+  explicit ServerCall(const Loop& loop) : loop_(loop.postbox()) {}
 
   // gRPC's operations, by the reactor that inherits from this.
   virtual void GrpcRead(grpc::ByteBuffer* message) = 0;
@@ -69,7 +69,7 @@ class ServerCall : public std::enable_shared_from_this<ServerCall> {
   void ReadNext();
   void WriteNext();
 
-  Loop& loop_;
+  const std::shared_ptr<Loop::Postbox> loop_;
   std::shared_ptr<Events> events_;  // null before Begin and after Abandon
   grpc::ByteBuffer incoming_;       // gRPC's while `reading_`
   std::deque<grpc::ByteBuffer> queue_;
@@ -92,11 +92,11 @@ struct WriteCall {
   std::shared_ptr<ServerCall> call;
   grpc::ServerWriteReactor<grpc::ByteBuffer>* reactor;
 };
-WriteCall NewWriteCall(Loop& loop);
+WriteCall NewWriteCall(const Loop& loop);
 
 using BidiReactor = grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>;
 // `begin` is called on the loop, with the call, when its first read has ended.
 using OnBegin = absl::AnyInvocable<void(std::shared_ptr<ServerCall>)>;
-BidiReactor* NewBidiCall(Loop& loop, OnBegin begin);
+BidiReactor* NewBidiCall(const Loop& loop, OnBegin begin);
 
 }  // namespace capsem::rpc::internal

@@ -17,6 +17,29 @@ struct Blocking {
 
 }  // namespace
 
+void Loop::Postbox::Post(Task task) {
+  const std::lock_guard lock(mutex_);
+  if (!loop_) {
+    static_cast<void>(std::make_unique<Task>(std::move(task)).release());
+    return;
+  }
+  posted_.push_back(std::move(task));
+  // Under the lock: once the task can run, it may be the one that ends the loop.
+  loop_->Wake();
+}
+
+std::vector<Loop::Task> Loop::Postbox::Take() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(posted_, {});
+}
+
+bool Loop::Postbox::CloseIfEmpty() {
+  const std::lock_guard lock(mutex_);
+  if (!posted_.empty()) return false;
+  loop_ = nullptr;
+  return true;
+}
+
 Loop::Loop() {
   // A peer that is gone is an error of the write, told to whoever wrote; Child gives its children
   // the default back.
@@ -32,7 +55,7 @@ Loop::~Loop() {
   AssertOwned();
   // Tasks that never ran may own objects with handles: those go while the loop can still close
   // them. Their destructors may post again.
-  while (!posted_.empty()) std::exchange(posted_, {}).clear();
+  while (!postbox_->CloseIfEmpty()) postbox_->Take().clear();
   uv_close(reinterpret_cast<uv_handle_t*>(&wake_), nullptr);
   uv_close(reinterpret_cast<uv_handle_t*>(&go_on_), nullptr);
   // Objects closed their handles in their destructors; the close callbacks still have to run.
@@ -51,26 +74,18 @@ void Loop::Stop() {
   uv_stop(&uv_);
 }
 
-void Loop::Post(Task task) {
-  const bool own = std::this_thread::get_id() == owner_;
-  {
-    const std::lock_guard lock(mutex_);
-    posted_.push_back(std::move(task));
-    // Under the lock: once the task can run, it may be the one that ends the loop.
-    if (!own) uv_async_send(&wake_);
+void Loop::Wake() {
+  if (std::this_thread::get_id() != owner_) {
+    uv_async_send(&wake_);
+    return;
   }
-  if (own)
-    uv_idle_start(&go_on_, [](uv_idle_t* go_on) { static_cast<Loop*>(go_on->data)->RunPosted(); });
+  // Without a system call, for what the loop posts to itself.
+  uv_idle_start(&go_on_, [](uv_idle_t* go_on) { static_cast<Loop*>(go_on->data)->RunPosted(); });
 }
 
 void Loop::RunPosted() {
   uv_idle_stop(&go_on_);
-  std::vector<Task> tasks;
-  {
-    const std::lock_guard lock(mutex_);
-    tasks.swap(posted_);
-  }
-  for (Task& task : tasks) task();
+  for (Task& task : postbox_->Take()) task();
 }
 
 void Loop::RunBlocking(Task work, Task done) {

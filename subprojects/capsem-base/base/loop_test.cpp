@@ -65,6 +65,21 @@ TEST_CASE("Run returns after Stop, and may be called again") {
   }
 }
 
+TEST_CASE("what is posted when the loop has ended neither runs nor is freed elsewhere") {
+  auto loop = std::make_unique<TestLoop>();
+  const std::shared_ptr<Loop::Postbox> postbox = loop->postbox();
+  const auto left_before = std::make_shared<int>();
+  postbox->Post([left_before] {});
+  loop = nullptr;
+  REQUIRE(left_before.use_count() == 1);
+
+  bool ran = false;
+  const auto owned = std::make_shared<int>();
+  std::thread([&] { postbox->Post([owned, &ran] { ran = true; }); }).join();
+  REQUIRE_FALSE(ran);
+  REQUIRE(owned.use_count() == 2);
+}
+
 TEST_CASE("blocking work leaves the loop's thread, and its end comes back to it") {
   TestLoop loop;
   std::thread::id worker;
