@@ -22,6 +22,12 @@ def test_a_program_that_is_not_there_is_named():
     assert (done.returncode, done.stderr) == (127, "bounded: /no/such/program: No such file or directory\n")
 
 
+def test_what_our_caller_ignores_is_not_ignored_by_the_command():
+    script = f"trap '' HUP INT QUIT; exec {BOUNDED} 60 grep SigIgn /proc/self/status"
+    done = subprocess.run(["sh", "-c", script], text=True, capture_output=True)
+    assert done.stdout == "SigIgn:\t0000000000000000\n"
+
+
 def is_gone(pid):
     try:
         with open(f"/proc/{pid}/stat") as stat:
