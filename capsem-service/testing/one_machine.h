@@ -82,12 +82,9 @@ struct OneMachine {
   StatusOr<capsem::v1::Session> Create(const std::string& name = {}) {
     capsem::v1::CreateSessionRequest request;
     request.set_name(name);
-    std::optional<StatusOr<capsem::v1::Session>> answer;
-    sessions->Create(request, Sessions::Owner::kUser,
-                     [&](auto session) { answer = std::move(session); });
-    REQUIRE(!answer);
-    REQUIRE(loop.RunUntil([&] { return answer.has_value(); }));
-    return *answer;
+    return Answered([&](auto created) {
+      sessions->Create(request, Sessions::Owner::kUser, std::move(created));
+    });
   }
   StatusOr<capsem::v1::Session> Answered(const std::function<void(Sessions::Created)>& call) {
     std::optional<StatusOr<capsem::v1::Session>> answer;
@@ -115,8 +112,7 @@ struct OneMachine {
     process.Say(FakeProcess::Event::STATE_READY);
     Await(id, capsem::v1::SESSION_STATE_RUNNING);
   }
-  // The guest does as it is told. Its process's socket, which is the test's, serves the next one
-  // too.
+  // The guest does as it is told. The socket is the test's, and serves the next process too.
   void PowerOffAsAsked(const std::string& id) {
     process.on_stop = [this, id](uint32_t) {
       kill(Slot(id).process->pid(), SIGTERM);
