@@ -1,12 +1,15 @@
 // Platform: pidfd; elsewhere: Spawn fails with the kernel's error (Linux before 5.4).
 // Platform: close_range; elsewhere: Spawn fails with the kernel's error (Linux before 5.11).
+// Platform: seccomp; elsewhere: Spawn of a child with a filter fails with the kernel's error.
 #include "base/child.h"
 
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/close_range.h>
+#include <linux/seccomp.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -26,6 +29,7 @@ struct Prepared {
   std::vector<int> fds;  // sources of descriptors 0, 1, 2, 3, …
   pid_t parent;
   int error_pipe;
+  std::vector<sock_filter> filter;
 };
 
 std::vector<char*> Pointers(const std::vector<std::string>& strings, const std::string* first) {
@@ -34,6 +38,16 @@ std::vector<char*> Pointers(const std::vector<std::string>& strings, const std::
   for (const std::string& text : strings) pointers.push_back(const_cast<char*>(text.c_str()));
   pointers.push_back(nullptr);
   return pointers;
+}
+
+Prepared Prepare(const ChildSpec& spec, int error_pipe) {
+  return {.spec = &spec,
+          .argv = Pointers(spec.args, &spec.program),
+          .envp = Pointers(spec.env, nullptr),
+          .fds = {},
+          .parent = getpid(),
+          .error_pipe = error_pipe,
+          .filter = spec.filter};
 }
 
 // In the child. Sources are moved out of the way of the targets first, then into place.
@@ -49,6 +63,31 @@ int PlaceDescriptors(Prepared& prepared) {
     if (dup2(prepared.fds[static_cast<size_t>(target)], target) < 0) return -1;
   }
   return static_cast<int>(syscall(SYS_close_range, count, ~0U, CLOSE_RANGE_CLOEXEC));
+}
+
+// In the child: see kExecFd. The limit comes after the descriptor, which lies beyond it.
+int OpenForExec(const char* program) {
+  const int fd = open(program, O_PATH | O_CLOEXEC);
+  if (fd < 0 || fcntl(fd, F_DUPFD_CLOEXEC, kExecFd) != kExecFd) return -1;
+  const rlimit limit = {kExecFd, kExecFd};
+  return setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+int PutFilterOn(std::vector<sock_filter>& filter) {
+  const auto own_pid = static_cast<uint32_t>(getpid());
+  for (sock_filter& step : filter) {
+    if (BPF_CLASS(step.code) == BPF_JMP && step.k == kFilterOwnPid) step.k = own_pid;
+  }
+  const sock_fprog program = {static_cast<unsigned short>(filter.size()), filter.data()};
+  return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0);
+}
+
+int Execute(Prepared& prepared) {
+  const char* program = prepared.spec->program.c_str();
+  if (prepared.filter.empty()) return execve(program, prepared.argv.data(), prepared.envp.data());
+  if (OpenForExec(program) != 0 || PutFilterOn(prepared.filter) != 0) return -1;
+  return static_cast<int>(syscall(SYS_execveat, kExecFd, "", prepared.argv.data(),
+                                  prepared.envp.data(), AT_EMPTY_PATH));
 }
 
 int BecomeChild(Prepared& prepared) {
@@ -70,8 +109,7 @@ int BecomeChild(Prepared& prepared) {
   }
   if (spec.no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return -1;
   if (chdir(spec.cwd.c_str()) != 0) return -1;
-  execve(spec.program.c_str(), prepared.argv.data(), prepared.envp.data());
-  return -1;
+  return Execute(prepared);
 }
 
 // A signal that came between fork and exec would run this process's handlers in the child, which
@@ -109,9 +147,7 @@ StatusOr<std::unique_ptr<Child>> Child::Spawn(Loop& loop, ChildSpec spec, OnExit
   UniqueFd read_end(error_pipe[0]);
   UniqueFd write_end(error_pipe[1]);
 
-  Prepared prepared{
-      &spec,          Pointers(spec.args, &spec.program), Pointers(spec.env, nullptr), {}, getpid(),
-      write_end.get()};
+  Prepared prepared = Prepare(spec, write_end.get());
   for (const int fd : {spec.stdin_fd, spec.stdout_fd, spec.stderr_fd})
     prepared.fds.push_back(fd < 0 ? null.get() : fd);
   for (const UniqueFd& fd : spec.fds) prepared.fds.push_back(fd.get());
@@ -159,7 +195,9 @@ Child::~Child() {
 }
 
 void Child::Signal(int signal) {
-  if (running_) syscall(SYS_pidfd_send_signal, pidfd_.get(), signal, nullptr, 0);
+  // The pid is ours until it is reaped, and a filter can tell it from all others, which it cannot
+  // do with a pidfd.
+  if (running_) kill(pid_, signal);
 }
 
 void Child::Stop(std::chrono::milliseconds grace) {

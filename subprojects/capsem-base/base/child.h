@@ -3,9 +3,11 @@
 #pragma once
 
 #include <absl/functional/any_invocable.h>
+#include <linux/filter.h>
 #include <sys/types.h>
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,6 +19,14 @@
 #include "base/unique_fd.h"
 
 namespace capsem {
+
+// In ChildSpec::filter, a comparison with this constant becomes one with the child's own pid. Above
+// every pid that Linux gives (4194304).
+constexpr uint32_t kFilterOwnPid = 0x7f00c0de;
+// A child with a filter is executed through this descriptor, by execveat, and has as its limit that
+// many: neither it nor whatever it starts can ever have a descriptor of this number again. A filter
+// that allows execveat of this one, and no other way to execute, so allows it once.
+constexpr int kExecFd = 1023;
 
 struct ChildSpec {
   std::string program;            // a path; PATH is not searched
@@ -33,6 +43,9 @@ struct ChildSpec {
   int parent_death_signal = 0;  // 0 = none; follows the thread that spawns: the main thread
   bool new_session = false;     // setsid: signals of the terminal do not reach it
   bool no_new_privs = true;
+  // Put on (seccomp) as the last thing before the program is executed; empty = none. It must allow
+  // execveat of kExecFd, and write and exit_group to tell that this has failed.
+  std::vector<sock_filter> filter;
   std::optional<uid_t> uid;  // with the same number as gid, and no supplementary groups
 };
 

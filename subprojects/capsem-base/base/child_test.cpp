@@ -1,8 +1,10 @@
 #include "base/child.h"
 
 #include <fcntl.h>
+#include <linux/seccomp.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -211,6 +213,57 @@ TEST_CASE("another uid is taken whole, or refused") {
   } else {
     REQUIRE_CODE(Child::Spawn(loop, std::move(spec), [](ExitReason) {}), kPermissionDenied);
   }
+}
+
+// Denies mkdir, execve, execveat of all but kExecFd, and signals of a shell to others.
+std::vector<sock_filter> SmallFilter() {
+  constexpr auto kJumpIf = static_cast<uint16_t>(BPF_JMP | BPF_JEQ | BPF_K);
+  constexpr auto kLoad = static_cast<uint16_t>(BPF_LD | BPF_W | BPF_ABS);
+  constexpr auto kReturn = static_cast<uint16_t>(BPF_RET | BPF_K);
+  constexpr uint32_t kNumber = offsetof(seccomp_data, nr);
+  constexpr uint32_t kFirst = offsetof(seccomp_data, args[0]);
+  return {{kLoad, 0, 0, kNumber},
+          {kJumpIf, 6, 0, SYS_mkdir},
+          {kJumpIf, 5, 0, SYS_execve},
+          {kJumpIf, 2, 0, SYS_execveat},
+          {kJumpIf, 4, 0, SYS_kill},
+          {kReturn, 0, 0, SECCOMP_RET_ALLOW},
+          {kLoad, 0, 0, kFirst},
+          {kJumpIf, 3, 0, kExecFd},
+          {kReturn, 0, 0, SECCOMP_RET_ERRNO | EPERM},
+          {kLoad, 0, 0, kFirst},
+          {kJumpIf, 0, 1, kFilterOwnPid},
+          {kReturn, 0, 0, SECCOMP_RET_ALLOW},
+          {kReturn, 0, 0, SECCOMP_RET_ERRNO | EACCES}};
+}
+
+TEST_CASE("a child with a filter is executed, and executes nothing afterwards") {
+  TestLoop loop;
+  const TempDir dir;
+  ChildSpec spec = Shell(
+      "mkdir x || echo no folder; /bin/true || echo no program; kill -0 $PPID || echo no signal; "
+      "kill -0 $$ && echo itself; ulimit -n");
+  spec.cwd = dir.path();
+  SECTION("with one") {
+    spec.filter = SmallFilter();
+    const Ran ran = Run(loop, std::move(spec));
+    REQUIRE(ran.output == "no folder\nno program\nno signal\nitself\n1023\n");
+  }
+  SECTION("without one all of it works") {
+    const Ran ran = Run(loop, std::move(spec));
+    REQUIRE(ran.output.find("no ") == std::string::npos);
+  }
+}
+
+TEST_CASE("a child whose filter or program is no good is an error") {
+  TestLoop loop;
+  ChildSpec bad = Shell("true");
+  bad.filter = {{0xffff, 0, 0, 0}};
+  REQUIRE_FALSE(Child::Spawn(loop, std::move(bad), [](ExitReason) {}).ok());
+  ChildSpec missing;
+  missing.program = "/no/such/program";
+  missing.filter = SmallFilter();
+  REQUIRE_CODE(Child::Spawn(loop, std::move(missing), [](ExitReason) {}), kNotFound);
 }
 
 TEST_CASE("Stop asks first, and kills whoever does not listen") {
