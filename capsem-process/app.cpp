@@ -6,6 +6,8 @@
 
 #include "base/log.h"
 #include "base/small_file.h"
+#include "confine/confine.h"
+#include "confine/syscall_filter.h"
 #include "machine/qemu_machine.h"
 #include "wire/run_dir.h"
 
@@ -66,9 +68,8 @@ Status App::StartMachine() {
   spec.files = std::move(config_.files);
   spec.memory_bytes = launch.memory_bytes();
   spec.serial_log_dir = launch.session_dir();
-  machine_ = TRY(QemuMachine::Create(
-      loop_, std::move(spec),
-      {.on_exit = [this](Machine::Exit exit) { OnMachineExit(std::move(exit)); }}));
+  spec.filter = TRY(QemuFilter());
+  machine_ = TRY(QemuMachine::Create(loop_, std::move(spec), MachineEvents()));
   replug_ = std::make_unique<Replug>(*machine_, *port_, *guest_,
                                      launch.session_dir() + "/" + session_file::kLinkState);
   machine_->Boot(TRY(port_->MakeDevice()), [this](Status status) {
@@ -78,6 +79,14 @@ Status App::StartMachine() {
     End(fmt::format("the guest did not come up within {} s", kBootLimit.count()), false);
   });
   return OkStatus();
+}
+
+Machine::Events App::MachineEvents() {
+  return {
+      // Boot is answered from the loop, so the endpoint is there.
+      .before_run = [this] { return ConfineSelf(endpoint_->listener(), machine_->pid()); },
+      .on_exit = [this](Machine::Exit exit) { OnMachineExit(std::move(exit)); },
+  };
 }
 
 Status App::Serve() {

@@ -34,6 +34,7 @@ class App {
 
   Status Start();
   Status StartMachine();
+  Machine::Events MachineEvents();
   Status Serve();
   ProcessVerbs Verbs();
   GuestSession::Events GuestEvents();

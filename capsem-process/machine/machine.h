@@ -23,6 +23,9 @@ class Machine {
     std::string reason;  // a sentence for the person who owns the session
   };
   struct Events {
+    // In Boot, when the machine is made and before the guest's first instruction: the last moment
+    // to do what no guest shall ever see undone. An error fails Boot.
+    absl::AnyInvocable<Status()> before_run = [] { return OkStatus(); };
     // Once, and the last event: the machine that had booted is gone. A failed Boot is told by its
     // `done` alone.
     absl::AnyInvocable<void(Exit)> on_exit;

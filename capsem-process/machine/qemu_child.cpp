@@ -72,6 +72,7 @@ StatusOr<std::unique_ptr<QemuChild>> QemuChild::Spawn(Loop& loop, QemuChildSpec 
   }
   child.args.assign(argv.begin() + 1, argv.end());
   child.cwd = spec.cwd;
+  child.filter = std::move(spec.filter);
   child.parent_death_signal = SIGKILL;
   child.new_session = true;  // Ctrl-C in the service's terminal is not meant for a guest
 

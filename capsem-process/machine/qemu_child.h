@@ -22,6 +22,7 @@ struct QemuChildSpec {
   std::vector<std::string> argv;  // the first is the program's path; holes as "{fd:NAME}"
   std::map<std::string, UniqueFd> files = {};  // by NAME
   std::string cwd = "/";
+  std::vector<sock_filter> filter = {};  // of system calls, from before its first instruction
 };
 
 // "{fd:NAME}" inside any argument becomes the number of NAME. InvalidArgument: a hole without a

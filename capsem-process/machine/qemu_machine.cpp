@@ -62,9 +62,12 @@ void QemuMachine::Boot(UniqueFd vsock_end, Done done) {
 }
 
 Status QemuMachine::Spawn() {
-  child_ = TRY(QemuChild::Spawn(
-      loop_, {.argv = spec_.argv, .files = std::move(spec_.files), .cwd = spec_.serial_log_dir},
-      [this](ExitReason reason) { OnExit(reason); }));
+  child_ = TRY(QemuChild::Spawn(loop_,
+                                {.argv = spec_.argv,
+                                 .files = std::move(spec_.files),
+                                 .cwd = spec_.serial_log_dir,
+                                 .filter = std::move(spec_.filter)},
+                                [this](ExitReason reason) { OnExit(reason); }));
   facts_.stderr_tail = &child_->stderr_tail();
   qmp_ = std::make_unique<QmpClient>(
       loop_, std::move(monitor_end_),
@@ -91,6 +94,7 @@ void QemuMachine::PlugFirst() {
 }
 
 void QemuMachine::StartGuest() {
+  if (const Status ready = events_.before_run(); !ready.ok()) return FailBoot(ready);
   Command("cont", [this](const Status& status) {
     if (!status.ok()) return FailBoot(status);
     FinishBoot();

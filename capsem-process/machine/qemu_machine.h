@@ -28,6 +28,7 @@ struct QemuSpec {
   std::vector<std::string> argv;          // with holes; ram, qmp and serial are filled from here
   std::map<std::string, UniqueFd> files;  // for the other holes: kernel, initrd, root, disk
   uint64_t memory_bytes = 0;
+  std::vector<sock_filter> filter = {};  // of QEMU's system calls
   std::string serial_log_dir;  // the console's ring is made there; also QEMU's working folder
 };
 

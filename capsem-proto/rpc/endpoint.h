@@ -45,6 +45,9 @@ class ServerEndpoint {
   // Once.
   void Shutdown(std::chrono::milliseconds grace, absl::AnyInvocable<void()> done);
 
+  // The only descriptor that this process accepts connections on, for who filters system calls.
+  int listener() const { return listener_.get(); }
+
  private:
   ServerEndpoint(Loop& loop, std::string path, UniqueFd listener,
                  std::unique_ptr<grpc::Server> server);

@@ -32,6 +32,7 @@ WALLS = {
     "capsem-process": "api life confine config machine vsock guest telemetry testing base guard wire rpc capsem .",
     "capsem-process/machine": "machine base wire capsem",
     "capsem-process/vsock": "vsock base wire",
+    "capsem-process/confine": "confine base",
     "capsem-process/guest": "guest base wire capsem",
     "capsem-process/telemetry": "telemetry base wire",
     "capsem-gateway": "http auth routes config base guard wire rpc capsem .",
@@ -44,7 +45,7 @@ WALLS = {
     "guest-agent/exec": "exec boot process base wire capsem/guest/v1",
     "guest-agent/power": "power exec process base",
     "tools": "capsem/v1 capsem base wire rpc commands .",
-    "tests": "base guard wire rpc capsem guest machine",
+    "tests": "base guard wire rpc capsem guest machine confine .",
 }
 
 # A library's headers → the files that may include them. It keeps builds short and logic testable without a server.
