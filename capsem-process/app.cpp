@@ -23,6 +23,9 @@ constexpr std::chrono::seconds kLostLimit{2};
 constexpr uint32_t kLeaseStopGraceMs = 10'000;
 // How long the last words to those who hold this process may take.
 constexpr std::chrono::seconds kLeaveLimit{1};
+// A guest that stands still for want of disk tries again so often: what failed is kept, and costs
+// nothing.
+constexpr std::chrono::seconds kStallRetry{2};
 
 Status SayListening(UniqueFd pipe) {
   constexpr std::string_view kWord = "listening\n";
@@ -49,6 +52,7 @@ App::App(Loop& loop, Config config)
       boot_limit_(loop),
       stop_limit_(loop),
       lost_limit_(loop),
+      stall_retry_(loop),
       leave_limit_(loop) {}
 
 Status App::Start() {
@@ -73,10 +77,10 @@ Status App::StartMachine() {
   replug_ = std::make_unique<Replug>(*machine_, *port_, *guest_,
                                      launch.session_dir() + "/" + session_file::kLinkState);
   machine_->Boot(TRY(port_->MakeDevice()), [this](Status status) {
-    if (!status.ok()) End(Describe(status), false);
+    if (!status.ok()) End({false, Describe(status)});
   });
   boot_limit_.Start(kBootLimit, [this] {
-    End(fmt::format("the guest did not come up within {} s", kBootLimit.count()), false);
+    End({false, fmt::format("the guest did not come up within {} s", kBootLimit.count())});
   });
   return OkStatus();
 }
@@ -86,6 +90,7 @@ Machine::Events App::MachineEvents() {
       // Boot is answered from the loop, so the endpoint is there.
       .before_run = [this] { return ConfineSelf(endpoint_->listener(), machine_->pid()); },
       .on_exit = [this](Machine::Exit exit) { OnMachineExit(std::move(exit)); },
+      .on_stalled = [this](const Status& why) { OnStalled(why); },
   };
 }
 
@@ -127,7 +132,10 @@ GuestSession::Events App::GuestEvents() {
             life_.Ready();
           },
       .on_powering_off = [this] { life_.Drain(); },
-      .on_broken = [this](Status why) { End(Describe(why), false); },
+      .on_broken =
+          [this](Status why) {
+            End({false, std::string(Message(why))});
+          },
       .on_up = [this] { replug_->OnLinkUp(); },
   };
 }
@@ -149,48 +157,63 @@ void App::Stop(uint32_t grace_ms, absl::AnyInvocable<void(Status)> done) {
     if (life.state() == Life::State::kGone && done != nullptr)
       std::exchange(done, nullptr)(OkStatus());
   });
+  stop_asked_ = true;
   const bool never_ready = life_.state() == Life::State::kBooting;
   life_.Drain();
   // A guest that has not come up cannot be asked.
-  if (never_ready) return End("stopped while it was starting", true);
+  if (never_ready) return End({true, "stopped while it was starting"});
   guest_->PowerOff(grace_ms);
   stop_limit_.Start(std::chrono::milliseconds(grace_ms), [this] {
     log::Warning("the guest did not power off in time");
-    End("stopped by force: the guest did not power off in time", true);
+    End({true, "stopped by force: the guest did not power off in time"});
+  });
+}
+
+void App::OnStalled(const Status& why) {
+  log::Warning("the guest stands still", {{"why", why}});
+  guest_->Rest(true);
+  stall_retry_.Start(kStallRetry, [this] {
+    // What it was waiting for is tried again; if that fails again, we are back here.
+    machine_->Resume([this](const Status& resumed) {
+      if (!resumed.ok()) return log::Warning("the guest cannot go on", {{"why", resumed}});
+      guest_->Rest(false);
+    });
   });
 }
 
 void App::OnMachineExit(Machine::Exit exit) {
   const bool asked = life_.state() == Life::State::kDraining;
-  End(exit.reason, exit.clean || asked);
+  // A guest that restarts although it was told to power off has ended.
+  End({exit.clean || asked, exit.reason, exit.restart && !stop_asked_});
 }
 
-void App::End(const std::string& reason, bool clean) {
+void App::End(const Machine::Exit& exit) {
   if (life_.state() == Life::State::kGone) return;
-  log::Info("the machine is gone", {{"reason", reason}, {"clean", clean}});
+  log::Info("the machine is gone", {{"reason", exit.reason}, {"clean", exit.clean}});
   lease_.Cancel();
   boot_limit_.Cancel();
   stop_limit_.Cancel();
   lost_limit_.Cancel();
-  machine_->Kill(reason);
-  guest_->Fail(Unavailable("the machine is gone: {}", reason));
-  LeaveLastWord(reason, clean);
-  life_.Gone(reason, clean);
+  stall_retry_.Cancel();
+  machine_->Kill(exit.reason);
+  guest_->Fail(Unavailable("the machine is gone: {}", exit.reason));
+  LeaveLastWord(exit);
+  life_.Gone(exit);
   leave_limit_.Start(kLeaveLimit, [this] { Leave(); });
   loop_.Post([this] { LeaveWhenIdle(); });
 }
 
-void App::LeaveLastWord(const std::string& reason, bool clean) {
+void App::LeaveLastWord(const Machine::Exit& exit) {
   capsem::process::v1::LastWord word;
-  word.set_reason(reason);
-  word.set_clean(clean);
+  word.set_reason(exit.reason);
+  word.set_clean(exit.clean);
   const std::string path = config_.launch.session_dir() + "/" + session_file::kLastWord;
   const Status written = WriteSmallFile(path, word.SerializeAsString());
   if (!written.ok()) log::Warning("no last word is left", {{"why", written}});
 }
 
 void App::OnDeviceLost(const Status& why) {
-  if (why.code() != StatusCode::kUnavailable) return End(Describe(why), false);
+  if (why.code() != StatusCode::kUnavailable) return End({false, Describe(why)});
   // QEMU closed its end, as it does when it leaves: its exit says why. One that stays is of no use.
   lost_limit_.Start(kLostLimit, [this] { machine_->Kill("QEMU lost the vsock device"); });
 }

@@ -40,11 +40,12 @@ class App {
   GuestSession::Events GuestEvents();
   VsockPort::Events PortEvents();
   void Stop(uint32_t grace_ms, absl::AnyInvocable<void(Status)> done);
+  void OnStalled(const Status& why);
   void OnMachineExit(Machine::Exit exit);
   // Everything that waits ends with this reason; the process leaves when nobody listens any more.
-  void End(const std::string& reason, bool clean);
+  void End(const Machine::Exit& exit);
   // For a service that is not our parent.
-  void LeaveLastWord(const std::string& reason, bool clean);
+  void LeaveLastWord(const Machine::Exit& exit);
   void OnDeviceLost(const Status& why);
   void OnLeaseOver();
   void LeaveWhenIdle();
@@ -54,7 +55,8 @@ class App {
   Config config_;
   int exit_code_ = 0;
   bool leaving_ = false;
-  bool keep_;  // the session is to be found again when this process is gone
+  bool keep_;                // the session is to be found again when this process is gone
+  bool stop_asked_ = false;  // by the host
   const Door door_;
   Life life_;
   Lease lease_;
@@ -67,6 +69,7 @@ class App {
   Timer boot_limit_;
   Timer stop_limit_;
   Timer lost_limit_;
+  Timer stall_retry_;
   Timer leave_limit_;
   std::unique_ptr<ProcessRpc> rpc_;
   std::unique_ptr<rpc::ServerEndpoint> endpoint_;

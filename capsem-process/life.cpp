@@ -9,7 +9,7 @@ void Life::WhenReady(Waiter waiter) {
     case State::kBooting: return waiters_.push_back(std::move(waiter));
     case State::kReady: return waiter(OkStatus());
     case State::kDraining: return waiter(FailedPrecondition("the machine is being stopped"));
-    case State::kGone: return waiter(Unavailable("the machine is gone: {}", reason_));
+    case State::kGone: return waiter(Unavailable("the machine is gone: {}", exit_.reason));
   }
 }
 
@@ -21,10 +21,9 @@ void Life::Drain() {
   if (state_ == State::kBooting || state_ == State::kReady) To(State::kDraining);
 }
 
-void Life::Gone(std::string reason, bool clean) {
+void Life::Gone(Machine::Exit exit) {
   if (state_ == State::kGone) return;
-  reason_ = std::move(reason);
-  clean_ = clean;
+  exit_ = std::move(exit);
   To(State::kGone);
 }
 

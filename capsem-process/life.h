@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "machine/machine.h"
 
 namespace capsem::process {
 
@@ -24,9 +25,8 @@ class Life {
   using Observer = absl::AnyInvocable<void(const Life&)>;
 
   State state() const { return state_; }
-  // Why it is gone, as a sentence; and whether that was as asked.
-  const std::string& reason() const { return reason_; }
-  bool clean() const { return clean_; }
+  // Why it is gone; good in that state.
+  const Machine::Exit& exit() const { return exit_; }
 
   // Calls back at once when ready or gone, else when that is known.
   void WhenReady(Waiter waiter);
@@ -35,14 +35,13 @@ class Life {
 
   void Ready();
   void Drain();
-  void Gone(std::string reason, bool clean);
+  void Gone(Machine::Exit exit);
 
  private:
   void To(State next);
 
   State state_ = State::kBooting;
-  std::string reason_;
-  bool clean_ = false;
+  Machine::Exit exit_;
   std::vector<Waiter> waiters_;
   std::vector<Observer> observers_;
 };

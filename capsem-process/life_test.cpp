@@ -23,7 +23,7 @@ TEST_CASE("a machine that dies before it is ready ends every waiter with the rea
   Life life;
   Status heard;
   life.WhenReady([&heard](Status status) { heard = std::move(status); });
-  life.Gone("QEMU ended: signal 9 (Killed)", false);
+  life.Gone({false, "QEMU ended: signal 9 (Killed)"});
   REQUIRE_CODE(heard, kUnavailable);
   REQUIRE(std::string(Message(heard)).find("signal 9") != std::string::npos);
 }
@@ -39,17 +39,17 @@ TEST_CASE("what each state answers to a new request") {
   };
   REQUIRE(code_after([](Life&) {}) == StatusCode::kOk);
   REQUIRE(code_after([](Life& life) { life.Drain(); }) == StatusCode::kFailedPrecondition);
-  REQUIRE(code_after([](Life& life) { life.Gone("stopped", true); }) == StatusCode::kUnavailable);
+  REQUIRE(code_after([](Life& life) { life.Gone({true, "stopped"}); }) == StatusCode::kUnavailable);
 }
 
 TEST_CASE("the first reason for the end is the one that is kept") {
   Life life;
   int changes = 0;
   life.Observe([&changes](const Life&) { ++changes; });
-  life.Gone("first", false);
-  life.Gone("second", true);
-  REQUIRE(life.reason() == "first");
-  REQUIRE_FALSE(life.clean());
+  life.Gone({false, "first"});
+  life.Gone({true, "second"});
+  REQUIRE(life.exit().reason == "first");
+  REQUIRE_FALSE(life.exit().clean);
   REQUIRE(changes == 1);
   life.Ready();
   REQUIRE(life.state() == Life::State::kGone);

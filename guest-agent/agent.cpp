@@ -105,11 +105,11 @@ void Agent::OnQuiesce(const capsem::guest::v1::Quiesce& quiesce) {
   Tell(answer);
 }
 
-void Agent::BeginPowerOff(std::chrono::milliseconds grace) {
+void Agent::BeginPowerOff(std::chrono::milliseconds grace, PowerOff::End end) {
   GuestFrame answer;
   answer.mutable_powering_off();
   Tell(answer);
-  power_off_.Begin(grace);
+  power_off_.Begin(grace, end);
 }
 
 void Agent::Tell(const GuestFrame& frame) {

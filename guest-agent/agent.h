@@ -22,7 +22,7 @@ class Agent {
 
   // A device may have come; the first call dials.
   void OnDevice() { link_.OnDevice(); }
-  void BeginPowerOff(std::chrono::milliseconds grace);
+  void BeginPowerOff(std::chrono::milliseconds grace, PowerOff::End end = PowerOff::End::kOff);
 
  private:
   wire::Mux::Events MuxEvents();

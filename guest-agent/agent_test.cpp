@@ -25,7 +25,7 @@ class Machine {
                  identities.push_back(configure.hostname());
                  apply_ = std::move(done);
                },
-               {[](int) {}, [] { return 0; }, [this] { off = true; }}) {
+               {[](int) {}, [] { return 0; }, [this](PowerOff::End) { off = true; }}) {
     signal(SIGPIPE, SIG_IGN);
     host.on_readable = [this](wire::ChannelId id) { OnReadable(id); };
     agent_.OnDevice();

@@ -16,7 +16,7 @@
 namespace capsem::agent {
 namespace {
 
-// When the guest's own root asks for the end (`kill -PWR 1`).
+// When the guest's own root asks for the end (`poweroff`, `reboot`).
 constexpr std::chrono::seconds kGrace{5};
 
 // The one line on the console that says why there will be no machine.
@@ -54,8 +54,11 @@ Status Run(absl::AnyInvocable<Status(Loop&)>& prepare) {
         ApplyIdentity(loop, *reaper, random, configure, std::move(done));
       },
       RealMachine(machine.disk_root.get()));
-  const auto goodbye = TRY(SignalWatch::Create(loop, {SIGPWR, SIGTERM, SIGINT, SIGRTMIN + 4},
+  const auto goodbye = TRY(SignalWatch::Create(loop, {SIGPWR, SIGTERM, SIGRTMIN + 4},
                                                [&] { agent.BeginPowerOff(kGrace); }));
+  // What the kernel itself sends for Ctrl-Alt-Del.
+  const auto restart = TRY(SignalWatch::Create(
+      loop, {SIGINT}, [&] { agent.BeginPowerOff(kGrace, PowerOff::End::kRestart); }));
   FdWatch news(loop, machine.uevents.fd(), [&](int) { OnNews(machine.uevents, agent); });
   news.Want(FdWatch::kReadable);
   TRY(prepare(loop));

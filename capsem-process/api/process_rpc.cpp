@@ -123,8 +123,9 @@ MachineEvent ProcessRpc::Now() {
     case Life::State::kDraining: event.set_state(MachineEvent::STATE_READY); break;
     case Life::State::kGone:
       event.set_state(MachineEvent::STATE_GONE);
-      event.set_reason(life_.reason());
-      event.set_clean(life_.clean());
+      event.set_reason(life_.exit().reason);
+      event.set_clean(life_.exit().clean);
+      event.set_restart(life_.exit().restart);
       break;
   }
   return event;

@@ -16,6 +16,10 @@ using capsem::guest::v1::GuestFrame;
 // pulled: what it buffers is a copy, and cannot be overtaken.
 constexpr size_t kPumpBytes = wire::kVsockPacket;
 
+Status AgainstRules(const Status& status) {
+  return Annotate(status, "the guest broke the link's rules");
+}
+
 }  // namespace
 
 struct GuestLink::Peer {
@@ -35,7 +39,8 @@ GuestLink::GuestLink(Loop& loop, Events events, wire::LinkIdentity identity, boo
       events_(std::move(events)),
       identity_(std::move(identity)),
       established_(established),
-      turn_end_(loop, [this] { Pump(); }) {}
+      turn_end_(loop, [this] { Pump(); }),
+      beat_(loop) {}
 
 GuestLink::~GuestLink() = default;
 
@@ -119,8 +124,9 @@ void GuestLink::Promote(Peer& peer) {
   if (!std::exchange(established_, true) || !result.peer_resume) {
     mux_->Connected();
   } else if (const Status resumed = mux_->Resume(*result.peer_resume); !resumed.ok()) {
-    return Break(resumed);
+    return Break(AgainstRules(resumed));
   }
+  if (!beat_.active()) Rest(false);
   const auto self = weak_.Get();
   events_.on_up();
   if (self && live_ != nullptr && !rest.empty()) OnBytes(rest);
@@ -138,29 +144,42 @@ void GuestLink::DropConnection() {
   mux_->Disconnected();
 }
 
+void GuestLink::Rest(bool resting) {
+  heartbeat_.Heard();
+  if (resting) return beat_.Cancel();
+  if (!broken_ && established_) beat_.StartRepeating(wire::kHeartbeat, [this] { OnBeat(); });
+}
+
+void GuestLink::OnBeat() {
+  if (heartbeat_.Beat() == Heartbeat::Verdict::kAsk) return mux_->Ping(0);
+  Break(Unavailable("the guest has not answered for {} s", wire::kHeartbeat.count()));
+}
+
 void GuestLink::OnBytes(std::string_view bytes) {
+  heartbeat_.Heard();
   const auto self = weak_.Get();
   const Status status = mux_->OnBytes(bytes);
-  if (self && !status.ok()) Break(status);
+  if (self && !status.ok()) Break(AgainstRules(status));
 }
 
 void GuestLink::Break(Status why) {
   if (std::exchange(broken_, true)) return;
+  beat_.Cancel();
   loop_.Post([dead = std::shared_ptr<ByteStream>(std::move(live_))] {});
   mux_->Disconnected();
-  events_.on_broken(Annotate(why, "the guest broke the link's rules"));
+  events_.on_broken(why);
 }
 
 void GuestLink::OnControlReadable() {
   while (true) {
     auto frame = wire::ParseFrame(mux_->Readable(wire::kControlChannel), wire::kMaxControlFrame);
-    if (!frame.ok()) return Break(frame.status());
+    if (!frame.ok()) return Break(AgainstRules(frame.status()));
     if (!frame->has_value()) return;
     const std::string_view payload = (*frame)->payload;
     GuestFrame message;
     if ((*frame)->kind != wire::FrameKind::kMessage ||
         !message.ParseFromArray(payload.data(), static_cast<int>(payload.size()))) {
-      return Break(InvalidArgument("a malformed control frame"));
+      return Break(AgainstRules(InvalidArgument("a malformed control frame")));
     }
     mux_->Consume(wire::kControlChannel, (*frame)->size);
     const auto self = weak_.Get();

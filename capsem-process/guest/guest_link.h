@@ -2,7 +2,8 @@
 // connection there is.
 //
 // The guest dials; a connection dies with every re-plug of the vsock device, and nobody above
-// notices: the channels go on where they were. Rules (architecture §4): a live connection is never
+// notices: the channels go on where they were. A guest that does not answer for a heartbeat, with
+// or without a connection, has broken the link. Rules (architecture §4): a live connection is never
 // displaced; at most kMaxUnproven others wait, kHelloTimeout each; a peer that breaks the handshake
 // loses its connection, one that breaks the multiplexer's rules after it has proven itself ends the
 // link for good (on_broken). Owned by GuestSession; loop thread only.
@@ -22,6 +23,7 @@
 #include "base/turn_end.h"
 #include "base/weak.h"
 #include "capsem/guest/v1/guest.pb.h"
+#include "guest/heartbeat.h"
 #include "wire/hello.h"
 #include "wire/mux.h"
 
@@ -50,6 +52,8 @@ class GuestLink {
   // Arrives in order, whether the link is up now or only later.
   void SendControl(const capsem::guest::v1::HostFrame& frame);
   wire::Mux& mux() { return *mux_; }
+  // While the guest stands still on purpose it is not expected to answer.
+  void Rest(bool resting);
 
   // Everything that a link is, to a file (versioned, with a digest), and back; only while it is
   // down.
@@ -71,6 +75,7 @@ class GuestLink {
   void OnControlReadable();
   void Pump();
   void FlushControl();
+  void OnBeat();
   void Break(Status why);
 
   Loop& loop_;
@@ -84,6 +89,8 @@ class GuestLink {
   std::unique_ptr<ByteStream> live_;
   bool full_ = false;  // live_ is over its high-water mark, and will say when it is not
   TurnEnd turn_end_;
+  Heartbeat heartbeat_;
+  Timer beat_;  // from the first proven connection on
   WeakOwner<GuestLink> weak_{this};
 };
 

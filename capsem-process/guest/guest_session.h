@@ -50,6 +50,8 @@ class GuestSession {
 
   // The device is gone, hence the connection, whether its end has been heard yet or not.
   void DropConnection() { link_->DropConnection(); }
+  // While the guest stands still on purpose it is not expected to answer.
+  void Rest(bool resting) { link_->Rest(resting); }
   bool link_up() const { return link_->up(); }
   // Destroys the link object and makes it anew from its saved state, as a restore does. Only while
   // the link is down.

@@ -27,7 +27,7 @@ Machine::Exit JudgeReset(const ExitFacts& facts) {
     return {false, fmt::format("the guest panicked: {}", panic)};
   }
   if (SaidRestart(*facts.console)) {
-    return {true, "the guest restarted itself, which ends a session"};
+    return {true, "the guest restarted itself", true};
   }
   return {false, fmt::format("the guest's processor was reset without a word of its kernel{}",
                              ConsoleEnd(*facts.console))};

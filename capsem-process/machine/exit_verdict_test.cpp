@@ -42,7 +42,7 @@ TEST_CASE("each way to end is told apart") {
       {"panic told by QMP and the console", facts(left, "guest-panic", true, "", ""), kPanic, "",
        false, "the guest panicked: Kernel panic - not syncing"},
       {"restart", facts(left, "guest-reset", false, "", ""), "[ 9.1] reboot: Restarting system\n",
-       "", true, "the guest restarted itself, which ends a session"},
+       "", true, "the guest restarted itself"},
       {"triple fault", facts(left, "guest-reset", false, "", ""), "one\ntwo\nthree\n", "", false,
        "the guest's processor was reset without a word of its kernel; the console ended with: "
        "two | three"},
@@ -72,6 +72,7 @@ TEST_CASE("each way to end is told apart") {
     const Machine::Exit exit = Judge(complete);
     INFO(exit.reason);
     REQUIRE(exit.clean == c.clean);
+    REQUIRE(exit.restart == (std::string_view(c.name) == "restart"));
     REQUIRE(exit.reason.substr(0, c.reason.size()) == c.reason);
   }
 }

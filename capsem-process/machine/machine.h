@@ -19,8 +19,9 @@ namespace capsem::process {
 class Machine {
  public:
   struct Exit {
-    bool clean = false;  // powered off or restarted by the guest itself, which is how a stop ends
-    std::string reason;  // a sentence for the person who owns the session
+    bool clean = false;    // powered off or restarted by the guest itself, which is how a stop ends
+    std::string reason;    // a sentence for the person who owns the session
+    bool restart = false;  // the guest wants to begin anew: a new machine on the same disk
   };
   struct Events {
     // In Boot, when the machine is made and before the guest's first instruction: the last moment

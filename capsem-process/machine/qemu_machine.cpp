@@ -167,7 +167,7 @@ void QemuMachine::OnBlockError(const QmpEvent& event) {
   if (event.Get("nospace") == "true") {
     return events_.on_stalled(
         WithRemedy(ResourceExhausted("the host's disk is full, so the session stands still"),
-                   "free some space, then resume the session"));
+                   "free some space: it goes on by itself"));
   }
   events_.on_stalled(Internal("the host could not serve the session's disk: {}", why));
 }

@@ -25,6 +25,9 @@ inline constexpr uint32_t kPrivilegedPorts = 1024;
 // A peer that has not proven itself by then is dropped; at most four such peers wait at a time.
 inline constexpr std::chrono::seconds kHelloTimeout{5};
 inline constexpr size_t kMaxUnproven = 4;
+// The guest is asked for a sign of life so often, and has until the next time. Its agent answers
+// before anything else it does, but sixteen emulated machines may share two processors.
+inline constexpr std::chrono::seconds kHeartbeat{30};
 inline constexpr size_t kNonceBytes = 32;
 inline constexpr size_t kSecretBytes = 32;
 

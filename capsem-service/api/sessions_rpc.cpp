@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "rpc/on_loop.h"
+#include "session/console_end.h"
 #include "session/purge.h"
 
 namespace capsem::service {
@@ -50,7 +51,12 @@ SessionsRpc::Unary* SessionsRpc::Get(Context*, const Bytes* in, Bytes* out) {
       loop_, in, out, [this](const GetSessionRequest& request, Reply<v1::Session> reply) {
         const auto slot = table_.Find(request.session());
         if (!slot.ok()) return reply(slot.status());
-        reply((*slot)->session.ToProto());
+        v1::Session session = (*slot)->session.ToProto();
+        if (session.state() != SESSION_STATE_FAILED) return reply(std::move(session));
+        auto answer = std::make_shared<v1::Session>(std::move(session));
+        loop_.RunBlocking(
+            [answer, dir = (*slot)->dir] { answer->set_console(ConsoleEnd(dir)); },
+            [answer, reply = std::move(reply)]() mutable { reply(std::move(*answer)); });
       });
 }
 

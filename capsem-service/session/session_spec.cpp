@@ -1,11 +1,22 @@
 #include "session/session_spec.h"
 
+#include <algorithm>
+#include <iterator>
+#include <string_view>
+
 #include "wire/limits.h"
 
 namespace capsem::service {
 namespace {
 
 constexpr size_t kMaxKeyBytes = 256;
+
+// Variables that change what programs load or what shells run, whatever the command says: whoever
+// may set a variable would choose the program. A name that ends in * stands for all that begin so.
+constexpr std::string_view kSteering[] = {
+    "LD_*",      "BASH_ENV", "BASH_FUNC_*",    "ENV", "IFS", "CDPATH", "PS4", "GLOBIGNORE",
+    "SHELLOPTS", "BASHOPTS", "PROMPT_COMMAND",
+};
 
 Status CheckCpus(uint32_t cpus) {
   if (cpus >= wire::kMinCpus && cpus <= wire::kMaxCpus) return OkStatus();
@@ -22,6 +33,12 @@ Status CheckMemory(uint32_t mib) {
       fmt::format("ask for {} to {} MiB (--memory)", wire::kMinMemoryMib, wire::kMaxMemoryMib));
 }
 
+bool Steers(std::string_view key) {
+  return std::any_of(std::begin(kSteering), std::end(kSteering), [key](std::string_view name) {
+    return name.ends_with('*') ? key.starts_with(name.substr(0, name.size() - 1)) : key == name;
+  });
+}
+
 Status CheckVariable(const capsem::v1::EnvVar& variable) {
   const std::string& key = variable.key();
   if (key.empty() || key.size() > kMaxKeyBytes || key.find('=') != std::string::npos ||
@@ -33,6 +50,12 @@ Status CheckVariable(const capsem::v1::EnvVar& variable) {
   if (variable.value().find('\0') != std::string::npos) {
     return WithRemedy(InvalidArgument("the environment variable {} has a NUL in its value", key),
                       "values are text: encode binary data, or write it to a file");
+  }
+  if (Steers(key)) {
+    return WithRemedy(InvalidArgument("the environment variable {} is not taken from outside: it "
+                                      "steers shells or the loader",
+                                      key),
+                      fmt::format("set it in the command: sh -c 'export {}=…; …'", key));
   }
   return OkStatus();
 }

@@ -33,7 +33,8 @@ StatusOr<SessionSpec> CheckCreate(const capsem::v1::CreateSessionRequest& reques
                                   Emulation emulation);
 
 // Variables for the guest: keys of 1-256 bytes without '=' and NUL, values without NUL, kMaxEnvVars
-// of them and kMaxEnvBytes in all. The last of two with one key wins.
+// of them and kMaxEnvBytes in all; none that steers shells or the loader (LD_*, BASH_ENV, IFS, …).
+// The last of two with one key wins.
 StatusOr<std::map<std::string, std::string>> CheckEnv(
     const google::protobuf::RepeatedPtrField<capsem::v1::EnvVar>& variables);
 

@@ -56,7 +56,10 @@ TEST_CASE("environment variables: what can never work is refused") {
   };
   const auto row = GENERATE(Row{"", "x"}, Row{"A=B", "x"}, Row{std::string("A\0B", 3), "x"},
                             Row{"A", std::string("x\0y", 3)}, Row{std::string(257, 'K'), "x"},
-                            Row{"A", std::string(wire::kMaxEnvBytes, 'x')});
+                            Row{"A", std::string(wire::kMaxEnvBytes, 'x')}, Row{"LD_PRELOAD", "x"},
+                            Row{"LD_AUDIT", "x"}, Row{"BASH_ENV", "x"}, Row{"ENV", "x"},
+                            Row{"IFS", "x"}, Row{"BASH_FUNC_ls%%", "() { :; }"},
+                            Row{"SHELLOPTS", "x"}, Row{"PROMPT_COMMAND", "x"});
   CreateSessionRequest request;
   auto& variable = *request.add_env();
   variable.set_key(row.key);
@@ -64,6 +67,13 @@ TEST_CASE("environment variables: what can never work is refused") {
   const Status refused = CheckCreate(request, Emulation::kEmulated).status();
   REQUIRE_CODE(refused, kInvalidArgument);
   REQUIRE_FALSE(Remedy(refused).empty());
+}
+
+TEST_CASE("environment variables: what only looks like one that steers shells is taken") {
+  CreateSessionRequest request;
+  request.add_env()->set_key(
+      GENERATE("LD", "OLD_PATH", "ENVIRONMENT", "MYIFS", "PATH", "ld_preload"));
+  REQUIRE_OK(CheckCreate(request, Emulation::kEmulated));
 }
 
 TEST_CASE("environment variables: too many are refused, the last of two wins") {

@@ -219,9 +219,22 @@ void Sessions::OnMachine(const SessionId& id, const MachineEvent& event) {
   }
   if (event.state() != MachineEvent::STATE_GONE) return;
   if (!event.clean()) return OnDead(*slot, event.reason());
-  const std::string reason = "it powered itself off";
+  const std::string reason = event.restart() ? "it restarted itself" : "it powered itself off";
   slot->client->Close(Died(slot->session, reason));
-  StartHalt(*slot, {Halt::Kind::kStop, {}, reason}, [](const Status&) {});
+  StartHalt(*slot, {Halt::Kind::kStop, {}, reason},
+            [self = weak_.Get(), id, again = event.restart()](const Status&) {
+              if (self && again) self->GoOnAfterRestart(id);
+            });
+}
+
+// What does not stay is gone by now.
+void Sessions::GoOnAfterRestart(const SessionId& id) {
+  if (table_.Find(id) == nullptr) return;
+  StartAgain(id, [id](const StatusOr<capsem::v1::Session>& started) {
+    if (started.ok()) return;
+    log::Error("a guest has restarted itself, and its session does not start",
+               {{"session", id.text()}, {"reason", started.status()}});
+  });
 }
 
 void Sessions::OnProcessGone(const SessionId& id, const std::string& reason) {

@@ -70,6 +70,7 @@ class Sessions {
   void OnRecorded(const SessionId& id, const Status& recorded);
   void Answer(const SessionId& id, const Status& status);
   void OnBootDone(const SessionId& id, const Status& status);
+  void GoOnAfterRestart(const SessionId& id);
   void OnMachine(const SessionId& id, const capsem::process::v1::MachineEvent& event);
   void OnProcessGone(const SessionId& id, const std::string& reason);
   void OnDead(SessionSlot& slot, const std::string& reason);

@@ -172,6 +172,20 @@ TEST_CASE("a guest that powers itself off stops its session") {
   REQUIRE(f.Get(id).reason() == "it powered itself off");
 }
 
+TEST_CASE("a guest that restarts itself has its session back, if that stays") {
+  OneMachine f;
+  const bool persistent = GENERATE(false, true);
+  const std::string id = f.Run(persistent ? "box" : "");
+  f.process.Say(Event::STATE_GONE, "restarted", /*clean=*/true, /*restart=*/true);
+  REQUIRE(f.loop.RunUntil([&] { return f.Slot(id).session.state() == Session::State::kStopping; }));
+  kill(f.Slot(id).process->pid(), SIGTERM);
+  f.process.hold = nullptr;
+  if (!persistent) return f.AwaitGone(id);
+  f.AwaitUp(id);
+  REQUIRE(f.Get(id).name() == "box");
+  REQUIRE_OK(f.Delete(id));
+}
+
 TEST_CASE("of failed ephemeral sessions the newest five stay") {
   OneMachine f;
   f.disk = WithRemedy(ResourceExhausted("no space left"), "free some");

@@ -42,8 +42,10 @@ class FakeProcess final : public capsem::process::v1::Machine::WithRawCallbackMe
   int execs_closed = 0;
   bool inputs_ended = false;
 
-  void Say(Event::State state, const std::string& reason = {}, bool clean = false) {
+  void Say(Event::State state, const std::string& reason = {}, bool clean = false,
+           bool restart = false) {
     Event event;
+    event.set_restart(restart);
     event.set_state(state);
     event.set_reason(reason);
     event.set_clean(clean);

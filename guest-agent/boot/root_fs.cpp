@@ -57,8 +57,8 @@ Status MountOverlay(const std::string& image, const std::string& disk) {
 // Our programs come from the image itself, past the overlay: no copy in the upper layer can take
 // their place, and EROFS on a read-only disk refuses a remount.
 Status BindOurPrograms() {
-  const char* source = "/lower/opt/capsem/bin";
-  const char* target = "/newroot/opt/capsem/bin";
+  const char* source = "/lower/opt/capsem";
+  const char* target = "/newroot/opt/capsem";
   if (access(source, F_OK) != 0) return OkStatus();  // an image that brings none
   if (mount(source, target, nullptr, MS_BIND, nullptr) != 0) return FromErrno("bind {}", target);
   const unsigned long flags = MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV;

@@ -3,7 +3,8 @@
 namespace capsem::agent {
 namespace {
 
-constexpr const char* kDefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+constexpr const char* kDefaultPath =
+    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/capsem/bin";
 constexpr const char* kDefaultCwd = "/workspace";
 
 bool HasNul(const std::string& text) { return text.find('\0') != std::string::npos; }
@@ -14,7 +15,7 @@ StatusOr<ExecSpec> MakeExecSpec(const capsem::guest::v1::ExecStart& start,
                                 const Environment& session) {
   if (start.argv().empty() || start.argv(0).empty())
     return InvalidArgument("there is no command to run");
-  Environment env{{"PATH", kDefaultPath}, {"HOME", "/root"}, {"USER", "root"}};
+  Environment env{{"PATH", kDefaultPath}, {"HOME", "/root"}, {"USER", "root"}, {"LANG", "C.UTF-8"}};
   for (const auto& [name, value] : session) env[name] = value;
   for (const auto& [name, value] : start.env()) env[name] = value;
 

@@ -36,8 +36,9 @@ int SettleFileSystem(int disk_root) {
 PowerOff::PowerOff(ExecServices& services, ExecTable& execs, Machine machine)
     : services_(services), execs_(execs), machine_(std::move(machine)), limit_(services.loop) {}
 
-void PowerOff::Begin(std::chrono::milliseconds grace) {
+void PowerOff::Begin(std::chrono::milliseconds grace, End end) {
   if (std::exchange(begun_, true)) return;
+  end_ = end;
   execs_.Disable();
   execs_.SignalAll(SIGTERM);
   machine_.signal_everybody(SIGTERM);
@@ -61,13 +62,14 @@ void PowerOff::SettleDisk() {
   RunInWorker(services_.loop, services_.reaper, kSettleLimit, machine_.settle_disk,
               [self = weak_.Get()](const Status& settled) {
                 if (!settled.ok()) log::Error("the disk is not settled", {{"why", settled}});
-                if (self) self->machine_.off();
+                if (self) self->machine_.end(self->end_);
               });
 }
 
 PowerOff::Machine RealMachine(int disk_root) {
-  return {[](int signal) { kill(-1, signal); }, [disk_root] { return SettleFileSystem(disk_root); },
-          [] { reboot(RB_POWER_OFF); }};
+  return {
+      [](int signal) { kill(-1, signal); }, [disk_root] { return SettleFileSystem(disk_root); },
+      [](PowerOff::End end) { reboot(end == PowerOff::End::kOff ? RB_POWER_OFF : RB_AUTOBOOT); }};
 }
 
 }  // namespace capsem::agent

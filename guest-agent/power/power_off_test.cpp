@@ -11,17 +11,18 @@ namespace {
 struct Power {
   explicit Power(ExecHost& exec_host, int settle_result = 0)
       : host(exec_host),
-        power(host.services(), host.table(),
-              {[this](int signal) { signals.push_back(signal); },
-               [settle_result] { return settle_result; }, [this] { off = true; }}) {
+        power(
+            host.services(), host.table(),
+            {[this](int signal) { signals.push_back(signal); },
+             [settle_result] { return settle_result; }, [this](PowerOff::End how) { end = how; }}) {
     host.table().Enable({});
   }
   bool Off() {
-    return host.loop.RunUntil([&] { return off; });
+    return host.loop.RunUntil([&] { return end.has_value(); });
   }
   ExecHost& host;
   std::vector<int> signals;
-  bool off = false;
+  std::optional<PowerOff::End> end;
   PowerOff power;
 };
 
@@ -36,6 +37,16 @@ TEST_CASE("a machine with nothing running is off at once, whatever the grace") {
   power.power.Begin(kNever);
   REQUIRE(power.Off());
   REQUIRE(power.signals == std::vector<int>{SIGTERM, SIGKILL});
+  REQUIRE(power.end == PowerOff::End::kOff);
+}
+
+TEST_CASE("a restart goes the same way") {
+  ExecHost host;
+  Power power(host);
+  power.power.Begin(kNever, PowerOff::End::kRestart);
+  REQUIRE(power.Off());
+  REQUIRE(power.signals == std::vector<int>{SIGTERM, SIGKILL});
+  REQUIRE(power.end == PowerOff::End::kRestart);
 }
 
 TEST_CASE("commands hear TERM, and the machine waits for them only as long as they take") {
@@ -69,7 +80,7 @@ TEST_CASE("no command starts while the machine goes down") {
   REQUIRE(host.loop.RunUntil([&] { return exec.out == "ready\n"; }));
   power.power.Begin(kNever);
   REQUIRE(host.Run(ExecHost::Shell("echo no")).exit->code() == 125);
-  REQUIRE_FALSE(power.off);
+  REQUIRE_FALSE(power.end);
 }
 
 TEST_CASE("a disk that cannot be settled keeps no machine up") {
@@ -83,8 +94,9 @@ TEST_CASE("asking twice changes nothing") {
   ExecHost host;
   Power power(host);
   power.power.Begin(kNever);
-  power.power.Begin(kAtOnce);
+  power.power.Begin(kAtOnce, PowerOff::End::kRestart);
   REQUIRE(power.Off());
+  REQUIRE(power.end == PowerOff::End::kOff);
   REQUIRE(power.signals.size() == 2);
 }
 

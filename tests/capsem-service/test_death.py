@@ -115,6 +115,8 @@ def test_a_guest_that_panics_has_failed_with_its_console(capsem, client):
     assert ended.value.code() == grpc.StatusCode.UNAVAILABLE
     found = eventually("the session has failed", 10, lambda: failed(client, session))
     assert "panic" in found.reason.lower()
+    assert "sysrq" in found.console.lower() and len(found.console) <= 4096
+    assert "its console ended with:" in capsem.ok("info", session).text
     assert "sysrq" in capsem.ok("logs", "--serial", session).text.lower()
     capsem.ok("delete", session)
 
@@ -134,3 +136,33 @@ def test_eight_starters_converge_to_one_service(fresh_capsem):
     assert all(starter.returncode == 0 for starter in starters)
     import json
     assert len({json.loads(output)["pid"] for output in outputs}) == 1
+
+
+# Only the guest's root can do that, as a tracer: 0x4206 is PTRACE_SEIZE, 0x4207 PTRACE_INTERRUPT.
+STOP_PID_1 = """
+import ctypes, os, time
+libc = ctypes.CDLL(None)
+libc.ptrace(0x4206, 1, 0, 0)
+libc.ptrace(0x4207, 1, 0, 0)
+os.waitpid(1, 0x40000000)
+"""
+# PTRACE_GETREGS, the program counter to nowhere, PTRACE_SETREGS, PTRACE_DETACH: who is traced is not killed by it.
+CRASH_PID_1 = STOP_PID_1 + """
+registers = (ctypes.c_ulong * 27)()
+libc.ptrace(12, 1, 0, ctypes.byref(registers))
+registers[16] = 0
+libc.ptrace(13, 1, 0, ctypes.byref(registers))
+libc.ptrace(17, 1, 0, 0)
+"""
+
+
+@pytest.mark.parametrize("script,reason", [(STOP_PID_1, "has not answered for 30 s"), (CRASH_PID_1, "panic")],
+                         ids=["stopped", "crashed"])
+def test_a_guest_whose_first_process_is_stopped_or_dies_has_failed(capsem, client, script, reason):
+    session = capsem.create()
+    with pytest.raises(grpc.RpcError) as ended:
+        rpc.exec_argv(client, session, "python3", "-c", script + "time.sleep(1000)")
+    assert ended.value.code() == grpc.StatusCode.UNAVAILABLE
+    found = eventually("the session has failed", 60, lambda: failed(client, session))
+    assert reason in found.reason
+    capsem.ok("delete", session)

@@ -17,8 +17,6 @@ namespace {
 
 constexpr std::chrono::hours kMaxTimeout{7 * 24};  // execs.proto
 
-using Collect = absl::AnyInvocable<Status(const v1::ExecEvent&)>;
-
 // A terminal is a person's, who has not asked for it; /dev/null has nothing to forward.
 bool ForwardsStdin(bool asked) {
   struct stat found {};
@@ -51,7 +49,8 @@ Status FillStart(const Args& args, size_t skip, v1::ExecStart& start) {
   return AddEnvironment(args, *start.mutable_env());
 }
 
-StatusOr<int> RunGuestCommand(const Connection& connection, const Args& args, v1::ExecInput first) {
+StatusOr<int> RunGuestCommand(const Connection& connection, const Args& args, v1::ExecInput first,
+                              CollectEvents collect) {
   TRY(Client::CheckSize(first));
   Loop& loop = *connection.loop;
   Client& client = *connection.client;
@@ -60,7 +59,8 @@ StatusOr<int> RunGuestCommand(const Connection& connection, const Args& args, v1
   CommandAnswer answer;
   const bool detach = first.has_start() && first.start().detach();
   const bool is_run = first.has_run();
-  const bool as_json = args.Flag("--json") && !detach;
+  if (!collect && args.Flag("--json") && !detach)
+    collect = [&](const v1::ExecEvent& event) { return answer.Add(event); };
   RemoteCommand command(
       loop,
       {.open =
@@ -76,8 +76,7 @@ StatusOr<int> RunGuestCommand(const Connection& connection, const Args& args, v1
              WriteStderr(IsolationWarning(started.isolation(), !is_run || args.Flag("--quiet")));
              if (detach) printed = PrintStarted(started, args.Flag("--json"));
            },
-       .collect = as_json ? Collect([&](const v1::ExecEvent& event) { return answer.Add(event); })
-                          : Collect(),
+       .collect = std::move(collect),
        .on_end =
            [&](StatusOr<int> ended) {
              result = std::move(ended);

@@ -16,7 +16,10 @@ inline constexpr Option kStdinOption{"-i, --stdin", "", "forward stdin although 
 // From the words after `skip`: one is a line for the shell, several are an argv.
 Status FillStart(const Args& args, size_t skip, v1::ExecStart& start);
 
-// The code to exit with.
-StatusOr<int> RunGuestCommand(const Connection& connection, const Args& args, v1::ExecInput first);
+using CollectEvents = absl::AnyInvocable<Status(const v1::ExecEvent&)>;
+
+// The code to exit with. `collect`, if there is one, takes what would be printed.
+StatusOr<int> RunGuestCommand(const Connection& connection, const Args& args, v1::ExecInput first,
+                              CollectEvents collect = {});
 
 }  // namespace capsem::cli

@@ -170,7 +170,8 @@ def long_black_box(proof):
         return 0, 1
     report = REPORTS / f"long-{proof.name}.xml"
     report.unlink(missing_ok=True)
-    code, _said = proof.run(*BLACK_BOX, f"--junitxml={report}", "-m", f"long and {proof.name}", "tests")
+    code, _said = proof.run(*BLACK_BOX, f"--junitxml={report}", "-rP", "-m", f"long and {proof.name}",
+                            "tests")
     return counted(code, *junit_counts(report))
 
 

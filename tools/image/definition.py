@@ -12,6 +12,7 @@ PACKAGES = (
     "iproute2",
     "kmod",  # the kernel asks for modules through modprobe
     "less",
+    "libnss-myhostname",  # a machine's own name resolves, without a file that somebody must keep
     "procps",
     "python3",
 )

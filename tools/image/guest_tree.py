@@ -13,7 +13,11 @@ _FILES = {
     "etc/hostname": "capsem\n",
     "etc/hosts": "127.0.0.1 localhost capsem\n::1 localhost ip6-localhost ip6-loopback\n",
 }
-_FOLDERS = {"workspace": 0o755, "opt/capsem": 0o755, "opt/capsem/bin": 0o755}
+_FOLDERS = {"workspace": 0o755}
+# Where the agent mounts them read-only; their folder of the checkout has the same layout.
+_PROGRAMS = "opt/capsem"
+# How people end a machine: one program by several names.
+_POWER_NAMES = ("poweroff", "halt", "reboot", "shutdown")
 
 # Mount points and scratch folders: nothing lies in them. Logs, caches and lists: the folders stay,
 # for programs count on them.
@@ -37,8 +41,9 @@ def packages(tree):
     return [line.split("\t") for line in output.splitlines()]
 
 
-def finish(tree, epoch):
+def finish(tree, epoch, programs):
     _add_user(tree, epoch)
+    _add_programs(tree, programs)
     for name in _EMPTIED:
         _empty(f"{tree}/{name}")
     for name in _WITHOUT_FILES:
@@ -61,6 +66,20 @@ def _add_user(tree, epoch):
     env = {"PATH": "/usr/sbin:/usr/bin", "SOURCE_DATE_EPOCH": str(epoch)}
     subprocess.run(["chroot", tree, "useradd", "--create-home", "--shell", "/bin/bash",
                     "--uid", str(definition.GUEST_UID), definition.GUEST_USER], env=env, check=True)
+
+
+def _add_programs(tree, programs):
+    target = f"{tree}/{_PROGRAMS}"
+    shutil.copytree(programs, target, ignore=shutil.ignore_patterns("__pycache__"))
+    for folder, _, files in os.walk(target):
+        os.chmod(folder, 0o555)
+        for name in files:
+            os.chmod(f"{folder}/{name}", 0o555 if folder == f"{target}/bin" else 0o444)
+    for name in _POWER_NAMES:
+        path = f"{tree}/usr/sbin/{name}"
+        if os.path.lexists(path):
+            os.unlink(path)
+        os.symlink(f"/{_PROGRAMS}/bin/capsem-power", path)
 
 
 def _write(path, text):

@@ -34,6 +34,8 @@ _SCRIPTS = ("definition", "rootfs_stage", "fetch_kernel", "guest_tree", "kernel_
 # rootfs.erofs, vmlinuz, the modules and an initramfs, with a little air.
 _DISK_NEEDED_MIB = 250
 _HERE = os.path.dirname(os.path.abspath(__file__))
+# What the guest has in /opt/capsem.
+_PROGRAMS = os.path.normpath(f"{_HERE}/../../guest-programs")
 
 
 class Root:
@@ -65,7 +67,8 @@ def find_or_build(state, epoch, progress, refresh):
     root = None if refresh else usable(folder, progress)
     if root is None:
         _require_space(state.roots)
-        _build(state, folder, dict(order, quiet=progress.quiet, sources=sources.read(),
+        _build(state, folder, dict(order, quiet=progress.quiet, programs=_PROGRAMS,
+                                   sources=sources.read(),
                                    apt_settings=sources.apt_settings()))
         root = usable(folder, progress)
     if root is None:
@@ -82,10 +85,16 @@ def _architecture():
 
 
 def _key(order):
-    """The work order and the scripts that carry it out. Which mirror serves it is no part of it."""
+    """The work order, the scripts that carry it out, and the guest's programs. Which mirror serves it is no part of
+    it."""
     total = hashlib.sha256(json.dumps(order, sort_keys=True).encode())
     for name in _SCRIPTS:
         total.update(bytes.fromhex(sha256(f"{_HERE}/{name}.py")))
+    for folder, folders, files in os.walk(_PROGRAMS):
+        folders[:] = sorted(name for name in folders if name != "__pycache__")
+        for name in sorted(files):
+            path = f"{folder}/{name}"
+            total.update(os.path.relpath(path, _PROGRAMS).encode() + b"\0" + bytes.fromhex(sha256(path)))
     return total.hexdigest()[:32]
 
 

@@ -39,7 +39,7 @@ def main():
         release = _add_kernel(tree, f"{work}/kernel", output)
     with progress.step("cleaning the tree"):
         packages = guest_tree.packages(tree) + _kernel_packages(f"{work}/kernel")
-        guest_tree.finish(tree, order["epoch"])
+        guest_tree.finish(tree, order["epoch"], order["programs"])
     with progress.step("compressing the root file system"):
         _make_erofs(tree, f"{output}/rootfs.erofs", order["epoch"])
     with open(f"{output}/stage.json", "w", encoding="utf-8") as file:

@@ -10,7 +10,7 @@ namespace {
 std::string Pid(uint32_t pid) { return pid == 0 ? "-" : std::to_string(pid); }
 
 std::string TextOf(const v1::Session& session) {
-  return KeyValues({
+  std::string text = KeyValues({
       {"id", session.id()},
       {"name", session.name().empty() ? "-" : Printable(session.name())},
       {"state", EnumText(*v1::SessionState_descriptor(), session.state())},
@@ -28,6 +28,8 @@ std::string TextOf(const v1::Session& session) {
       {"capsem-process", Pid(session.process_pid())},
       {"qemu", Pid(session.machine_pid())},
   });
+  if (!session.console().empty()) text += "\nits console ended with:\n" + session.console();
+  return text;
 }
 
 StatusOr<int> RunInfo(const Args& args) {
