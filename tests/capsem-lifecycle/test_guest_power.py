@@ -37,6 +37,7 @@ def test_it_ends_and_what_was_written_is_kept(capsem, words):
 @pytest.mark.parametrize("words", AGAIN, ids=lambda words: " ".join(words)[:20])
 def test_it_comes_back_by_itself(capsem, words):
     box = capsem.create("-n", "again")
+    assert capsem.exec(box, "true").code == 0  # a machine that is still starting has no pid yet
     before = capsem.info(box)
     say(capsem, box, words)
     eventually("another machine runs", 60, lambda: capsem.info(box)["machine_pid"] not in (0, before["machine_pid"]))
