@@ -1,3 +1,4 @@
+// Platform: namespaces; elsewhere: there are none to be kept from, and the flags mean nothing.
 // Platform: seccomp; elsewhere: the filters are made, and cannot be put on (Linux before 3.17).
 // Platform: memfd; elsewhere: no filter is made, and so no machine starts (Linux before 3.17).
 #include "confine/syscall_filter.h"
@@ -24,6 +25,11 @@ namespace {
 
 // As socket(2) has it: the kind without its flags.
 constexpr uint64_t kSocketKind = 0xf;
+constexpr uint64_t kCloneNamespaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |
+                                      CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
+// The second byte of an ioctl's number says whose it is; KVM's is KVMIO.
+constexpr uint64_t kIoctlKind = 0xff00;
+constexpr uint64_t kIoctlsOfKvm = 0xae00;
 
 // System calls later than the library's tables (2.5.4), the same numbers on every processor: new
 // libraries try them and know what to do without them.
@@ -83,10 +89,24 @@ class Builder {
   Status failed_;
 };
 
+// Not the commands that choose who gets signals of a descriptor, and which: they would be as good
+// as kill. Nor ioctls that do the same, or that are of devices which no machine has.
+void AllowDescriptors(Builder& filter) {
+  for (const int command : {F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETLK,
+                            F_SETLK, F_SETLKW, F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW, F_GETPIPE_SZ,
+                            F_SETPIPE_SZ, F_ADD_SEALS, F_GET_SEALS}) {
+    filter.Allow("fcntl", {SCMP_A1(SCMP_CMP_EQ, static_cast<scmp_datum_t>(command))});
+  }
+  for (const unsigned long request : {FIONBIO, FIOCLEX, FIONCLEX, FIONREAD, TCGETS}) {
+    filter.Allow("ioctl", {SCMP_A1(SCMP_CMP_EQ, request)});
+  }
+}
+
 void AllowThreadsAndPairs(Builder& filter) {
   // Threads of its own, never processes. clone3 cannot be looked into: without it libraries use
   // this.
-  filter.Allow("clone", {SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD)});
+  filter.Allow("clone",
+               {SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD | kCloneNamespaces, CLONE_THREAD)});
   // Streams alone: a datagram socket of a pair could send to any path.
   filter.Allow("socketpair", {SCMP_A0(SCMP_CMP_EQ, AF_UNIX),
                               SCMP_A1(SCMP_CMP_MASKED_EQ, kSocketKind, SOCK_STREAM)});
@@ -101,6 +121,8 @@ void AllowThreadsAndPairs(Builder& filter) {
 StatusOr<FilterProgram> QemuFilter() {
   Builder filter(Confined::kQemu);
   AllowThreadsAndPairs(filter);
+  AllowDescriptors(filter);
+  filter.Allow("ioctl", {SCMP_A1(SCMP_CMP_MASKED_EQ, kIoctlKind, kIoctlsOfKvm)});
   filter.Allow("tgkill", {SCMP_A0(SCMP_CMP_EQ, kFilterOwnPid)});
   filter.Allow("execveat", {SCMP_A0(SCMP_CMP_EQ, kExecFd), SCMP_A4(SCMP_CMP_EQ, AT_EMPTY_PATH)});
   // Its own filter, and what KVM's threads do about broken memory.
@@ -113,12 +135,10 @@ StatusOr<FilterProgram> QemuFilter() {
 StatusOr<FilterProgram> ProcessFilter(int listener, pid_t qemu) {
   Builder filter(Confined::kProcess);
   AllowThreadsAndPairs(filter);
+  AllowDescriptors(filter);
   filter.Allow("accept4", {SCMP_A0(SCMP_CMP_EQ, static_cast<scmp_datum_t>(listener))});
   filter.Allow("tgkill", {SCMP_A0(SCMP_CMP_EQ, static_cast<scmp_datum_t>(getpid()))});
   if (qemu > 0) filter.Allow("kill", {SCMP_A0(SCMP_CMP_EQ, static_cast<scmp_datum_t>(qemu))});
-  for (const unsigned long request : {FIONBIO, FIOCLEX, FIONCLEX, FIONREAD}) {
-    filter.Allow("ioctl", {SCMP_A1(SCMP_CMP_EQ, request)});
-  }
   return filter.Export();
 }
 

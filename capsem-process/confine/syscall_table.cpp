@@ -27,12 +27,12 @@ constexpr std::string_view kCommon[] = {
     "timerfd_create", "timerfd_settime", "timerfd_gettime", "setitimer", "getitimer",
     // files
     "read", "write", "readv", "writev", "pread64", "pwrite64", "preadv", "pwritev", "preadv2",
-    "pwritev2", "open", "openat", "openat2", "close", "close_range", "dup", "dup2", "dup3", "fcntl",
-    "flock", "lseek", "stat", "fstat", "lstat", "newfstatat", "statx", "statfs", "fstatfs",
-    "access", "faccessat", "faccessat2", "readlink", "readlinkat", "getcwd", "getdents64", "chdir",
-    "fchdir", "mkdir", "mkdirat", "rmdir", "unlink", "unlinkat", "rename", "renameat", "renameat2",
-    "fchmod", "umask", "ftruncate", "fallocate", "fsync", "fdatasync", "sync_file_range",
-    "copy_file_range", "sendfile", "splice", "fadvise64", "readahead", "pipe", "pipe2", "fgetxattr",
+    "pwritev2", "open", "openat", "openat2", "close", "close_range", "dup", "dup2", "dup3", "flock",
+    "lseek", "stat", "fstat", "lstat", "newfstatat", "statx", "statfs", "fstatfs", "access",
+    "faccessat", "faccessat2", "readlink", "readlinkat", "getcwd", "getdents64", "chdir", "fchdir",
+    "mkdir", "mkdirat", "rmdir", "unlink", "unlinkat", "rename", "renameat", "renameat2", "fchmod",
+    "umask", "ftruncate", "fallocate", "fsync", "fdatasync", "sync_file_range", "copy_file_range",
+    "sendfile", "splice", "fadvise64", "readahead", "pipe", "pipe2", "fgetxattr",
     // waiting
     "poll", "ppoll", "select", "pselect6", "epoll_create", "epoll_create1", "epoll_ctl",
     "epoll_wait", "epoll_pwait", "epoll_pwait2", "eventfd", "eventfd2",
@@ -44,17 +44,15 @@ constexpr std::string_view kCommon[] = {
     "getegid", "getresuid", "getresgid", "getgroups", "getpgrp", "getpgid", "getsid", "capget"};
 
 constexpr std::string_view kOfQemu[] = {
-    // its devices, KVM among them
-    "ioctl",
     // its own filter (-sandbox), on top of this one
     "seccomp",
     // which node of a machine with several the guest's memory is on
     "mbind", "set_mempolicy", "get_mempolicy", "mlock2"};
 
-constexpr std::string_view kCheckedOfProcess[] = {"accept4", "clone",     "ioctl",      "kill",
-                                                  "prctl",   "prlimit64", "socketpair", "tgkill"};
-constexpr std::string_view kCheckedOfQemu[] = {"clone",     "execveat",   "prctl",
-                                               "prlimit64", "socketpair", "tgkill"};
+constexpr std::string_view kCheckedOfProcess[] = {
+    "accept4", "clone", "fcntl", "ioctl", "kill", "prctl", "prlimit64", "socketpair", "tgkill"};
+constexpr std::string_view kCheckedOfQemu[] = {"clone", "execveat",  "fcntl",      "ioctl",
+                                               "prctl", "prlimit64", "socketpair", "tgkill"};
 
 // Libraries take their older way when these do not exist: clone3, whose flags lie in memory, where
 // no filter sees them.

@@ -11,6 +11,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
@@ -246,6 +247,14 @@ void AddProcesses(Probes& all, const ProbeTargets& at) {
       {"process: signal another's thread", [=] { return Call(SYS_tgkill, victim, victim, 0); }});
   all.push_back(
       {"process: signal a thread by its number alone", [=] { return Call(SYS_tkill, victim, 0); }});
+  all.push_back({"process: signal another by a descriptor's owner",
+                 [=] { return Told(fcntl(at.unix_sockets[0], F_SETOWN, victim)); }});
+  all.push_back({"process: choose the signal of a descriptor",
+                 [=] { return Told(fcntl(at.unix_sockets[0], F_SETSIG, SIGKILL)); }});
+  all.push_back({"process: a descriptor's owner by ioctl", [=] {
+                   int pid = victim;
+                   return Told(ioctl(at.unix_sockets[0], FIOSETOWN, &pid));
+                 }});
   all.push_back({"process: pidfd_open", [=] { return CallForFd(SYS_pidfd_open, victim, 0); }});
   all.push_back({"process: ptrace", [=] { return Call(SYS_ptrace, PTRACE_SEIZE, victim, 0, 0); }});
   all.push_back({"process: process_vm_readv", ReadOwnMemoryFromAbove});
