@@ -5,9 +5,11 @@
 #include <filesystem>
 
 #include "base/clock.h"
+#include "base/landlock.h"
 #include "rpc/on_loop.h"
 #include "session/admission.h"
 #include "session/host_kind.h"
+#include "session/host_limits.h"
 #include "session/sentence.h"
 #include "wire/limits.h"
 
@@ -64,7 +66,8 @@ StatusResponse SystemRpc::Describe(const KvmStatus::Answer& kvm,
   response.set_state_dir(host_.dirs.state);
   response.set_runtime_dir(host_.dirs.runtime);
   response.set_disk_free(MeasureHost(host_.dirs.Sessions()).disk_free);
-  response.set_limits("rlimit");
+  const int landlock = LandlockAbi();
+  response.set_limits(LimitsOf(landlock));
   response.set_started_unix_ms(started_unix_ms_);
   response.set_gateway(host_.gateway());
   if (qemu.ok()) {
@@ -75,6 +78,8 @@ StatusResponse SystemRpc::Describe(const KvmStatus::Answer& kvm,
   if (!std::filesystem::exists(host_.dirs.Images() + "/base")) {
     response.add_problems("there is no image called base (build it: `capsem image build`)");
   }
+  if (std::string problem = LandlockProblem(landlock); !problem.empty())
+    response.add_problems(std::move(problem));
   if (const auto disk = AdmitDisk(response.disk_free()); !disk.ok())
     response.add_problems(Sentence(disk));
   for (const std::string& damaged : Registry::SetAside(host_.dirs.Registry())) {

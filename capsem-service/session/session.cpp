@@ -1,4 +1,7 @@
 #include "session/session.h"
+
+#include "base/landlock.h"
+#include "session/host_limits.h"
 #include "wire/limits.h"
 #include "wire/proof.h"
 
@@ -124,7 +127,7 @@ capsem::v1::Session Session::ToProto() const {
   proto.set_machine_pid(static_cast<uint32_t>(machine_pid_));
   proto.set_accelerator(host().accelerator());
   proto.set_image_digest(record_.image_digest);
-  proto.set_limits("rlimit");
+  proto.set_limits(LimitsOf(LandlockAbi()));
   proto.set_kind(ProtoOf(record_.kind));
   return proto;
 }

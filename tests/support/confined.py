@@ -42,6 +42,12 @@ def counts():
     return int(words[0]), int(words[1])
 
 
+def landlock_abi():
+    """Of this kernel; 0 = it has none."""
+    in_force, _told = answers("process")
+    return in_force
+
+
 def answers(mode, abi=1000):
     """(ABI of Landlock that was in force, {probe: errno}); mode: free, process or qemu."""
     with tempfile.TemporaryDirectory(prefix="confined-") as folder, contextlib.ExitStack() as stack:
