@@ -73,6 +73,7 @@ def folder():
         umask = os.umask(0o022)
         shutil.copytree(paths.BIN, f"{path}/checkout/build/bin")
         shutil.copytree(paths.ROOT / "tools/image", f"{path}/checkout/tools/image", ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(paths.ROOT / "guest-programs", f"{path}/checkout/guest-programs")
         os.umask(umask)
         for entry in [path, *pathlib.Path(path).rglob("*")]:
             os.chmod(entry, os.stat(entry).st_mode | (0o055 if os.path.isdir(entry) else 0o044))
