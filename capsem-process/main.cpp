@@ -5,8 +5,12 @@
 #include "base/log.h"
 #include "config.h"
 #include "confine/confine.h"
+#include "wire/run_dir.h"
 
 namespace {
+
+// Of process.log, and as much of the one before it: thousands of starts, or of complaints.
+constexpr size_t kLogBytes = size_t{1} << 20;
 
 // The first of the three steps (confine/confine.h); the others are the app's.
 capsem::Status Confine(const capsem::process::Config& config) {
@@ -28,6 +32,8 @@ capsem::Status Confine(const capsem::process::Config& config) {
 
 capsem::StatusOr<int> Run(int argc, char** argv) {
   capsem::process::Config config = TRY(capsem::process::Config::FromArguments(argc, argv));
+  TRY(capsem::log::KeepIn(config.launch.session_dir() + "/" + capsem::session_file::kProcessLog,
+                          kLogBytes));
   capsem::log::Configure("capsem-process", config.launch.session_id());
   TRY(Confine(config));
   capsem::Loop loop;

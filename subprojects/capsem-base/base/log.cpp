@@ -1,11 +1,16 @@
 #include "base/log.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <cstdio>
 #include <cstdlib>
 #include <ctime>
 
 #include "base/clock.h"
+#include "base/unique_fd.h"
 
 namespace capsem::log {
 namespace {
@@ -13,6 +18,38 @@ namespace {
 std::string component = "capsem";
 std::string session;
 Level threshold = Level::kInfo;
+
+// Where the log is kept, and how much of it; 0 = it is not ours to keep.
+std::string kept_in;
+size_t kept_bytes = 0;
+std::atomic_flag turning = ATOMIC_FLAG_INIT;
+
+Status OpenKept() {
+  const UniqueFd file(
+      open(kept_in.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!file.valid()) return FromErrno("open {}", kept_in);
+  for (const int stream : {STDOUT_FILENO, STDERR_FILENO}) {
+    if (dup2(file.get(), stream) < 0) return FromErrno("log to {}", kept_in);
+  }
+  return OkStatus();
+}
+
+bool IsFull() {
+  struct stat info {};
+  return fstat(STDERR_FILENO, &info) == 0 && static_cast<size_t>(info.st_size) >= kept_bytes;
+}
+
+// Any thread may come here. One of them turns; the others' lines go into the older file meanwhile.
+void TurnIfFull() {
+  if (kept_bytes == 0 || !IsFull() || turning.test_and_set()) return;
+  if (IsFull()) {
+    const bool renamed = rename(kept_in.c_str(), (kept_in + ".1").c_str()) == 0;
+    if (!renamed || !OpenKept().ok()) {
+      [[maybe_unused]] const int given_up = ftruncate(STDERR_FILENO, 0);
+    }
+  }
+  turning.clear();
+}
 
 std::string_view NameOf(Level level) {
   switch (level) {
@@ -65,6 +102,13 @@ void Configure(std::string_view program, std::string_view session_id) {
 
 void SetLevel(Level level) { threshold = level; }
 
+Status KeepIn(const std::string& path, size_t max_bytes) {
+  kept_in = path;
+  TRY(OpenKept());
+  kept_bytes = max_bytes;
+  return OkStatus();
+}
+
 std::string JsonQuote(std::string_view text) {
   std::string quoted = "\"";
   while (!text.empty()) {
@@ -102,6 +146,7 @@ void Write(Level level, std::string_view message, std::initializer_list<Field> f
   for (const Field& field : fields)
     line += "," + JsonQuote(field.key) + ":" + JsonQuote(field.value);
   line += "}\n";
+  TurnIfFull();
   // One write, so that lines of several threads and processes do not mix.
   [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, line.data(), line.size());
 }

@@ -9,6 +9,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/status.h"
+
 namespace capsem::log {
 
 enum class Level { kDebug, kInfo, kWarning, kError };
@@ -25,6 +27,12 @@ struct Field {
 // Level from CAPSEM_LOG.
 void Configure(std::string_view component, std::string_view session);
 void SetLevel(Level level);
+
+// From now on stdout and stderr are the file at `path` (0600), so that what libraries print is in
+// it, too. A line that finds it at `max_bytes` makes it PATH.1, in place of an older one: twice as
+// much is kept, and a little. Where that cannot be done, what is there is given up: a program that
+// runs for months must not fill the disk. Said once, by main.
+Status KeepIn(const std::string& path, size_t max_bytes);
 
 void Write(Level level, std::string_view message, std::initializer_list<Field> fields = {});
 inline void Debug(std::string_view message, std::initializer_list<Field> fields = {}) {

@@ -1,13 +1,18 @@
 #include "base/log.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
 #include <thread>
 #include <vector>
 
 #include "base/testing/status_matchers.h"
+#include "base/testing/temp_dir.h"
 #include "base/unique_fd.h"
 
 namespace capsem {
@@ -116,6 +121,82 @@ TEST_CASE("lines of several threads do not mix") {
   REQUIRE(std::all_of(lines.begin(), lines.end(), [](const std::string& line) {
     return line.front() == '{' && line.back() == '}' && line.find('{', 1) == std::string::npos;
   }));
+}
+
+// In a process of its own, for its stdout and stderr become the file.
+void KeepInAndSay(const std::string& path, size_t max_bytes, int lines, int threads) {
+  const pid_t child = fork();
+  if (child == 0) {
+    if (!log::KeepIn(path, max_bytes).ok()) _exit(1);
+    std::vector<std::thread> sayers;
+    for (int thread = 0; thread < threads; ++thread) {
+      sayers.emplace_back([lines] {
+        for (int i = 0; i < lines; ++i) log::Info("a line", {{"number", i}});
+      });
+    }
+    for (std::thread& sayer : sayers) sayer.join();
+    if (write(STDOUT_FILENO, "stdout, too\n", 12) != 12) _exit(1);
+    _exit(0);
+  }
+  int status = -1;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  REQUIRE(status == 0);
+}
+
+std::vector<std::string> LinesOf(const std::string& path) {
+  std::ifstream file(path);
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(file, line);) lines.push_back(line);
+  return lines;
+}
+
+constexpr size_t kMaxLine = 200;
+
+TEST_CASE("a log in a file is the newest lines in two bounded files, for their owner only") {
+  TempDir dir;
+  const std::string path = dir / "the.log";
+  KeepInAndSay(path, 2000, 300, 1);
+  const auto newer = LinesOf(path);
+  const auto older = LinesOf(path + ".1");
+  REQUIRE(newer.back() == "stdout, too");
+  REQUIRE(Contains(newer[newer.size() - 2], R"("number":"299")"));
+  REQUIRE(Contains(older.back(), fmt::format(R"("number":"{}")", 300 - newer.size())));
+  for (const std::string& file : {path, path + ".1"}) {
+    struct stat info {};
+    REQUIRE(stat(file.c_str(), &info) == 0);
+    REQUIRE((info.st_mode & 0777) == 0600);
+    REQUIRE(static_cast<size_t>(info.st_size) <= 2000 + kMaxLine);
+  }
+}
+
+TEST_CASE("a log that is full when its program starts is turned by the first line") {
+  TempDir dir;
+  const std::string path = dir / "the.log";
+  std::ofstream(path) << std::string(3000, 'x') << "\n";
+  KeepInAndSay(path, 2000, 1, 1);
+  REQUIRE(LinesOf(path).size() == 2);
+  REQUIRE(LinesOf(path + ".1") == std::vector<std::string>{std::string(3000, 'x')});
+}
+
+TEST_CASE("lines of several threads stay whole where the log turns") {
+  TempDir dir;
+  const std::string path = dir / "the.log";
+  KeepInAndSay(path, 5000, 200, 4);
+  auto lines = LinesOf(path);
+  lines.pop_back();
+  for (const std::string& line : LinesOf(path + ".1")) lines.push_back(line);
+  REQUIRE(std::ranges::all_of(lines, [](const std::string& line) {
+    return line.front() == '{' && line.back() == '}' && line.find('{', 1) == std::string::npos;
+  }));
+}
+
+TEST_CASE("a log that cannot be turned stays bounded all the same") {
+  TempDir dir;
+  const std::string path = dir / "the.log";
+  std::filesystem::create_directories(path + ".1/full");
+  KeepInAndSay(path, 2000, 300, 1);
+  REQUIRE(std::filesystem::file_size(path) <= 2000 + kMaxLine);
+  REQUIRE_CODE(log::KeepIn(dir / "nowhere/the.log", 2000), kNotFound);
 }
 
 }  // namespace
