@@ -64,10 +64,11 @@ void MakeDisk(EmptyDisk& disks, const std::string& dir, MachineTools::Done<Uniqu
 
 }  // namespace
 
-StatusOr<std::unique_ptr<App>> App::Create(Loop& loop, const Config& config) {
+StatusOr<std::unique_ptr<App>> App::Create(Loop& loop, const Config& config,
+                                           LoadedSettings settings) {
   auto registry = TRY(Registry::Open(loop, config.dirs.Registry()));
   auto recovered = TRY(RecoverSessions(config.dirs.Sessions(), *registry));
-  std::unique_ptr<App> app(new App(loop, config, std::move(registry)));
+  std::unique_ptr<App> app(new App(loop, config, std::move(settings), std::move(registry)));
   app->sessions_.Restore(std::move(recovered));
   app->endpoint_ = TRY(rpc::ServerEndpoint::Listen(
       loop, config.dirs.ServiceSocket(),
@@ -78,20 +79,21 @@ StatusOr<std::unique_ptr<App>> App::Create(Loop& loop, const Config& config) {
   return app;
 }
 
-App::App(Loop& loop, const Config& config, std::unique_ptr<Registry> registry)
+App::App(Loop& loop, const Config& config, LoadedSettings settings,
+         std::unique_ptr<Registry> registry)
     : loop_(loop),
       config_(config),
+      settings_(std::move(settings)),
       registry_(std::move(registry)),
       kvm_(loop, config.Program("capsem-kvm-probe"), config.dirs.Cache() + "/kvm.json",
            CurrentBoot()),
       qemu_(loop, MakeMachineSpec(Accelerator::kTcg, HostCpu::kIntel).emulator),
       images_(loop, ImagePaths{config.dirs.Images(), config.dirs.Keys() + "/trusted_keys.d",
                                config.dirs.Cache() + "/verdicts"}),
-      disks_(loop, EmptyDiskSpec{.folder = config.dirs.Cache(), .bytes = wire::kDiskBytes}),
       compiler_(loop,
                 {.program = config.Program("capsem-define"), .cache_folder = config.dirs.Cache()}),
       table_(loop, config.dirs.Sessions(), *registry_),
-      sessions_(loop, table_, kvm_, Tools(), config.dirs.Sessions()),
+      sessions_(loop, table_, kvm_, Tools(), settings_),
       naming_(loop, table_),
       sessions_rpc_(loop, table_, sessions_, naming_),
       execs_rpc_(loop, table_, sessions_),
@@ -101,10 +103,25 @@ App::App(Loop& loop, const Config& config, std::unique_ptr<Registry> registry)
                  .table = table_,
                  .kvm = kvm_,
                  .qemu = qemu_,
+                 .settings = settings_,
                  .logs_to_stderr = config.foreground,
                  .gateway = [this] { return config_.gateway_port ? gateway_.state() : "off"; },
                  .shutdown = [this](absl::AnyInvocable<void()> ended) { End(std::move(ended)); }}),
       gateway_(loop, GatewaySpec()) {}
+
+void App::Reload() {
+  auto read = LoadSettings(settings_.files);
+  if (!read.ok())
+    return log::Error("the configuration stays as it was", {{"reason", read.status()}});
+  settings_ = *std::move(read);
+  log::Info("the configuration was read again");
+}
+
+EmptyDisk& App::DiskOfToday() {
+  const uint32_t gib = settings_.values.default_disk_gib;
+  const EmptyDiskSpec spec{.folder = config_.dirs.Cache(), .bytes = uint64_t{gib} << 30};
+  return disks_.try_emplace(gib, loop_, spec).first->second;
+}
 
 CompanionSpec App::GatewaySpec() {
   CompanionSpec spec;
@@ -140,7 +157,7 @@ MachineTools App::Tools() {
     });
   };
   tools.make_disk = [this](const std::string& dir, MachineTools::Done<UniqueFd> done) {
-    MakeDisk(disks_, dir, std::move(done));
+    MakeDisk(DiskOfToday(), dir, std::move(done));
   };
   tools.compile = [this](const MachineRequest& request,
                          MachineTools::Done<std::vector<std::string>> done) {
@@ -167,6 +184,7 @@ void App::End(absl::AnyInvocable<void()> ended) {
 
 void App::OnAllEnded() {
   for (auto& ended : std::exchange(ended_, {})) ended();
+  system_rpc_.EndLogs();
   endpoint_->Shutdown(kFarewell, [this] { loop_.Stop(); });
 }
 

@@ -4,6 +4,7 @@
 
 #include <absl/functional/any_invocable.h>
 
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -34,15 +35,20 @@ class App {
  public:
   // Serves when it returns. The caller holds the lock that makes this the only service of its
   // folders.
-  static StatusOr<std::unique_ptr<App>> Create(Loop& loop, const Config& config);
+  static StatusOr<std::unique_ptr<App>> Create(Loop& loop, const Config& config,
+                                               LoadedSettings settings);
   App(const App&) = delete;
   App& operator=(const App&) = delete;
 
+  // Reads the configuration again. A bad one changes nothing and is logged.
+  void Reload();
   // Ends every session, tells `ended`, answers what is still open, then stops the loop.
   void End(absl::AnyInvocable<void()> ended);
 
  private:
-  App(Loop& loop, const Config& config, std::unique_ptr<Registry> registry);
+  App(Loop& loop, const Config& config, LoadedSettings settings,
+      std::unique_ptr<Registry> registry);
+  EmptyDisk& DiskOfToday();
   MachineTools Tools();
   CompanionSpec GatewaySpec();
   BinaryPaths Binaries() const;
@@ -50,6 +56,7 @@ class App {
 
   Loop& loop_;
   const Config config_;
+  LoadedSettings settings_;
   bool ending_ = false;
   std::vector<absl::AnyInvocable<void()>> ended_;
   std::unique_ptr<Registry> registry_;
@@ -57,7 +64,7 @@ class App {
   KvmStatus kvm_;
   QemuVersion qemu_;
   ImageStore images_;
-  EmptyDisk disks_;
+  std::map<uint32_t, EmptyDisk> disks_;  // by GiB; few, for only who configures makes another
   MachineCompiler compiler_;
   SessionTable table_;
   Sessions sessions_;

@@ -1,5 +1,4 @@
 // capsem-service: the daemon. One per state folder; a second one says so and leaves.
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -9,6 +8,7 @@
 #include "config.h"
 #include "guard/single_instance.h"
 #include "ready_pipe.h"
+#include "settings/settings.h"
 #include "signal_watch.h"
 #include "socket_wait.h"
 #include "wire/exit_code.h"
@@ -19,14 +19,8 @@ namespace {
 // A service that has the lock serves within a second; this is for one that starts on a very busy
 // host.
 constexpr std::chrono::seconds kOtherLimit{30};
-
-Status LogToFile(const std::string& path) {
-  const UniqueFd log(
-      open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!log.valid()) return FromErrno("open {}", path);
-  if (dup2(log.get(), STDERR_FILENO) < 0) return FromErrno("log to {}", path);
-  return OkStatus();
-}
+// Of service.log, and as much of the one before it: some ten thousand sessions' lives each.
+constexpr size_t kLogBytes = size_t{8} << 20;
 
 StatusOr<int> AwaitOther(Loop& loop, const Config& config) {
   Status answer;
@@ -50,10 +44,13 @@ StatusOr<int> Run(int argc, char** argv) {
   Loop& loop = *new Loop;
   const auto lock = TRY(SingleInstance::Acquire(config.dirs.ServiceLock()));
   if (!lock) return AwaitOther(loop, config);
-  if (!config.foreground) TRY(LogToFile(config.dirs.ServiceLog()));
+  LoadedSettings settings = TRY(LoadSettings(SettingsFiles::Of(config.dirs)));
+  if (!config.foreground) TRY(log::KeepIn(config.dirs.ServiceLog(), kLogBytes));
   log::Configure("capsem-service", "");
-  const auto app = TRY(App::Create(loop, config));
-  const auto signals = TRY(SignalWatch::Create(loop, [&app] { app->End([] {}); }));
+  const auto app = TRY(App::Create(loop, config, std::move(settings)));
+  const auto signals = TRY(SignalWatch::Create(
+      loop, SignalWatch::HangupOf(STDERR_FILENO),
+      {.on_end = [&app] { app->End([] {}); }, .on_reload = [&app] { app->Reload(); }}));
   log::Info("serving", {{"socket", config.dirs.ServiceSocket()}, {"pid", getpid()}});
   SayReady(config.ready_fd);
   loop.Run();

@@ -7,20 +7,17 @@
 #include <limits>
 #include <string_view>
 
-#include "wire/limits.h"
-
 namespace capsem::service {
 namespace {
 
 constexpr uint64_t kMib = 1024 * 1024;
 constexpr uint64_t kPlenty = std::numeric_limits<uint64_t>::max();
 
-uint64_t MemoryAvailable() {
+// In bytes; `key` is "MemAvailable:", for example.
+uint64_t FromMeminfo(std::string_view key) {
   std::ifstream file("/proc/meminfo");
-  constexpr std::string_view kKey = "MemAvailable:";
   for (std::string line; std::getline(file, line);) {
-    if (line.starts_with(kKey))
-      return std::strtoull(line.c_str() + kKey.size(), nullptr, 10) * 1024;
+    if (line.starts_with(key)) return std::strtoull(line.c_str() + key.size(), nullptr, 10) * 1024;
   }
   return kPlenty;
 }
@@ -31,33 +28,61 @@ uint64_t DiskFree(const std::string& path) {
   return uint64_t{info.f_bavail} * info.f_frsize;
 }
 
+Status AdmitMemory(uint32_t mib, const HostRoom& room) {
+  constexpr const char* kRemedy = "ask for less memory (--memory), or stop another session";
+  // Guests that have not used theirs yet will do so.
+  if (room.running_memory_mib + mib > room.memory_total / kMib) {
+    return WithRemedy(
+        ResourceExhausted("the sessions that run have {} MiB of this host's {} MiB of memory: {} "
+                          "MiB more are not there",
+                          room.running_memory_mib, room.memory_total / kMib, mib),
+        kRemedy);
+  }
+  if (room.memory_available / kMib >= mib) return OkStatus();
+  return WithRemedy(ResourceExhausted("{} MiB of memory are free: this session wants {} MiB",
+                                      room.memory_available / kMib, mib),
+                    kRemedy);
+}
+
 }  // namespace
 
 HostRoom MeasureHost(const std::string& sessions_dir) {
-  return {.disk_free = DiskFree(sessions_dir), .memory_available = MemoryAvailable()};
+  HostRoom room;
+  room.disk_free = DiskFree(sessions_dir);
+  room.memory_available = FromMeminfo("MemAvailable:");
+  room.memory_total = FromMeminfo("MemTotal:");
+  return room;
 }
 
-Status AdmitDisk(uint64_t free) {
-  if (free >= wire::kMinFreeBytes) return OkStatus();
+Status AdmitIsolation(HostKind host, const LoadedSettings& settings) {
+  if (host.kvm || settings.values.require_isolation != "hardware") return OkStatus();
+  const Setting& required = settings.Of("require_isolation");
+  return WithRemedy(
+      FailedPrecondition("{} requires hardware isolation, and this host can only emulate machines",
+                         required.place),
+      fmt::format("`capsem status` says why KVM cannot be used; {}",
+                  settings.HowToChange("require_isolation")));
+}
+
+Status AdmitDisk(uint64_t free, const LoadedSettings& settings) {
+  if (free / kMib >= settings.values.min_free_mib) return OkStatus();
   return WithRemedy(
       ResourceExhausted("{} MiB of disk are free where sessions are kept: {} MiB are needed",
-                        free / kMib, wire::kMinFreeBytes / kMib),
-      "free some disk space, or set CAPSEM_HOME to a larger disk");
+                        free / kMib, settings.values.min_free_mib),
+      fmt::format("free some disk space, or set CAPSEM_HOME to a larger disk; {}",
+                  settings.HowToChange("min_free_mib")));
 }
 
-Status Admit(uint32_t memory_mib, const HostRoom& room) {
-  if (room.running >= wire::kMaxRunningSessions) {
+Status Admit(const Candidate& candidate, const HostRoom& room, const LoadedSettings& settings) {
+  TRY(AdmitIsolation(candidate.host, settings));
+  if (room.running >= settings.values.max_running) {
     return WithRemedy(ResourceExhausted("{} sessions run: the limit is {}", room.running,
-                                        wire::kMaxRunningSessions),
-                      "stop one (`capsem list`, `capsem stop`)");
+                                        settings.values.max_running),
+                      fmt::format("stop one (`capsem list`, `capsem stop`); {}",
+                                  settings.HowToChange("max_running")));
   }
-  TRY(AdmitDisk(room.disk_free));
-  if (room.memory_available < uint64_t{memory_mib} * kMib) {
-    return WithRemedy(ResourceExhausted("{} MiB of memory are free: this session wants {} MiB",
-                                        room.memory_available / kMib, memory_mib),
-                      "ask for less memory, or stop another session");
-  }
-  return OkStatus();
+  TRY(AdmitDisk(room.disk_free, settings));
+  return AdmitMemory(candidate.memory_mib, room);
 }
 
 }  // namespace capsem::service

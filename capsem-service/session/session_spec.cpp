@@ -18,6 +18,11 @@ constexpr std::string_view kSteering[] = {
     "SHELLOPTS", "BASHOPTS", "PROMPT_COMMAND",
 };
 
+// 0 = nobody has said it.
+uint32_t FirstOf(std::initializer_list<uint32_t> said) {
+  return *std::ranges::find_if(said, [](uint32_t value) { return value != 0; });
+}
+
 Status CheckCpus(uint32_t cpus) {
   if (cpus >= wire::kMinCpus && cpus <= wire::kMaxCpus) return OkStatus();
   return WithRemedy(
@@ -83,14 +88,15 @@ StatusOr<std::map<std::string, std::string>> CheckEnv(
 }
 
 StatusOr<SessionSpec> CheckCreate(const capsem::v1::CreateSessionRequest& request,
-                                  Emulation emulation) {
+                                  Emulation emulation, const Settings& settings) {
   const bool emulated = emulation == Emulation::kEmulated;
   SessionSpec spec;
   if (!request.name().empty()) spec.name = TRY(SessionName::Parse(request.name()));
   if (spec.name) spec.kind = SessionKind::kPersistent;
-  spec.image = request.image().empty() ? "base" : request.image();
-  spec.cpus = request.cpus() != 0 ? request.cpus() : emulated ? 1 : 2;
-  spec.memory_mib = request.memory_mib() != 0 ? request.memory_mib() : emulated ? 512 : 1024;
+  spec.image = request.image().empty() ? settings.default_image : request.image();
+  spec.cpus = FirstOf({request.cpus(), settings.default_cpus, emulated ? 1u : 2u});
+  spec.memory_mib =
+      FirstOf({request.memory_mib(), settings.default_memory_mib, emulated ? 512u : 1024u});
   TRY(CheckCpus(spec.cpus));
   TRY(CheckMemory(spec.memory_mib));
   spec.env = TRY(CheckEnv(request.env()));

@@ -11,6 +11,7 @@
 
 #include "base/status.h"
 #include "capsem/v1/sessions.pb.h"
+#include "settings/setting_keys.h"
 #include "store/session_record.h"
 #include "wire/ids.h"
 
@@ -27,10 +28,10 @@ struct SessionSpec {
   std::map<std::string, std::string> env;  // of every command in the session
 };
 
-// Defaults: 2 cpus and 1024 MiB, or 1 and 512 when emulated; image "base". With a name it is
-// persistent, else ephemeral.
+// What is not asked for is as `settings` say; where they say nothing, 2 cpus and 1024 MiB, or 1 and
+// 512 when emulated. With a name it is persistent, else ephemeral.
 StatusOr<SessionSpec> CheckCreate(const capsem::v1::CreateSessionRequest& request,
-                                  Emulation emulation);
+                                  Emulation emulation, const Settings& settings);
 
 // Variables for the guest: keys of 1-256 bytes without '=' and NUL, values without NUL, kMaxEnvVars
 // of them and kMaxEnvBytes in all; none that steers shells or the loader (LD_*, BASH_ENV, IFS, …).

@@ -82,10 +82,20 @@ std::vector<SessionSlot*> SessionTable::All() {
   return all;
 }
 
+bool SessionTable::IsRunning(const Session& session) {
+  return session.live() || session.state() == State::kStopping;
+}
+
 size_t SessionTable::running() const {
-  return static_cast<size_t>(std::ranges::count_if(slots_, [](const auto& slot) {
-    return slot->session.live() || slot->session.state() == State::kStopping;
-  }));
+  return static_cast<size_t>(
+      std::ranges::count_if(slots_, [](const auto& slot) { return IsRunning(slot->session); }));
+}
+
+uint64_t SessionTable::running_memory_mib() const {
+  uint64_t mib = 0;
+  for (const auto& slot : slots_)
+    if (IsRunning(slot->session)) mib += slot->session.record().memory_mib;
+  return mib;
 }
 
 void SessionTable::To(SessionSlot& slot, State state, std::string reason, Registry::Done recorded) {

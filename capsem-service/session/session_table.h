@@ -43,8 +43,11 @@ class SessionTable {
   StatusOr<SessionSlot*> Live(std::string_view session);
   // Oldest first.
   std::vector<SessionSlot*> All();
+  const std::string& folder() const { return folder_; }
   // Those that count against the limit of running sessions.
   size_t running() const;
+  // What those have of the host's memory, or will have when they use all of theirs.
+  uint64_t running_memory_mib() const;
 
   // Tells the observers, and records what was recorded before; `recorded` hears how that went. A
   // session that is gone is forgotten: the slot is no more.
@@ -66,6 +69,7 @@ class SessionTable {
   void Forget(Ticket ticket);
 
  private:
+  static bool IsRunning(const Session& session);
   static void LogFailure(const Status& recorded);
   void Tell(Kind kind, const SessionSlot& slot);
   SessionSlot* ByName(std::string_view name);

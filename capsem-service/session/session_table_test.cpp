@@ -20,7 +20,8 @@ struct Fixture {
   StatusOr<SessionSlot*> Add(const std::string& name = {}) {
     capsem::v1::CreateSessionRequest request;
     request.set_name(name);
-    return table.Add(VALUE_OF(CheckCreate(request, Emulation::kEmulated)), HostKind{}, 0);
+    return table.Add(VALUE_OF(CheckCreate(request, Emulation::kEmulated, Settings())), HostKind{},
+                     0);
   }
 };
 

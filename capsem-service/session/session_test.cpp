@@ -14,8 +14,9 @@ constexpr State kAll[] = {State::kCreating, State::kRunning, State::kStopping,
 Session MakeSession(const std::string& name = {}) {
   capsem::v1::CreateSessionRequest request;
   request.set_name(name);
-  return Session(SessionId::Generate(), VALUE_OF(CheckCreate(request, Emulation::kEmulated)),
-                 HostKind{}, 1234);
+  return Session(SessionId::Generate(),
+                 VALUE_OF(CheckCreate(request, Emulation::kEmulated, Settings())), HostKind{},
+                 1234);
 }
 
 // A session that was led to `state` along the drawing.

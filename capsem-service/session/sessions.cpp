@@ -5,7 +5,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "session/admission.h"
 #include "session/sentence.h"
 #include "session/session_dir.h"
 
@@ -39,8 +38,8 @@ void Post(Loop& loop, Callback callback, Status status) {
 }  // namespace
 
 Sessions::Sessions(Loop& loop, SessionTable& table, KvmStatus& kvm, MachineTools tools,
-                   std::string folder)
-    : loop_(loop), table_(table), kvm_(kvm), tools_(std::move(tools)), folder_(std::move(folder)) {}
+                   const LoadedSettings& settings)
+    : loop_(loop), table_(table), kvm_(kvm), tools_(std::move(tools)), settings_(settings) {}
 
 void Sessions::Restore(std::vector<SessionRecord> records) {
   for (SessionRecord& record : records) {
@@ -60,21 +59,22 @@ void Sessions::Create(CreateSessionRequest request, Owner owner, Created created
 }
 
 StatusOr<SessionSlot*> Sessions::Add(const Wish& wish, HostKind host) {
-  SessionSpec spec = TRY(CheckCreate(wish.request, host.emulation()));
+  SessionSpec spec = TRY(CheckCreate(wish.request, host.emulation(), settings_.values));
   if (wish.owner == Owner::kCall) spec.kind = SessionKind::kBound;
   TRY(table_.CheckName(spec.name));
-  TRY(Admit(spec.memory_mib));
+  TRY(Admit({spec.memory_mib, host}));
   return table_.Add(std::move(spec), host, Clock::WallMillis());
 }
 
-Status Sessions::Admit(uint32_t memory_mib) const {
+Status Sessions::Admit(const Candidate& candidate) const {
   if (closing_) {
     return WithRemedy(Unavailable("the service is shutting down"),
                       "`capsem service stop` waits for its end; then say it again");
   }
-  HostRoom room = MeasureHost(folder_);
+  HostRoom room = MeasureHost(table_.folder());
   room.running = table_.running();
-  return service::Admit(memory_mib, room);
+  room.running_memory_mib = table_.running_memory_mib();
+  return service::Admit(candidate, room, settings_);
 }
 
 void Sessions::Start(std::string_view session, Created started) {
@@ -125,7 +125,7 @@ void Sessions::BootAgain(const SessionId& id, HostKind host, Created started) {
           self->BootAgain(id, host, std::move(started));
         });
   }
-  const Status admitted = Admit(slot->session.record().memory_mib);
+  const Status admitted = Admit({slot->session.record().memory_mib, host});
   if (!admitted.ok()) return started(admitted);
   slot->session.set_host(host);
   slot->RenewClient(loop_);

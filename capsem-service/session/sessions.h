@@ -15,6 +15,7 @@
 
 #include "base/loop.h"
 #include "base/status.h"
+#include "session/admission.h"
 #include "session/boot.h"
 #include "session/halt.h"
 #include "session/machine_tools.h"
@@ -31,8 +32,9 @@ class Sessions {
   // Whose is the session: its user's, or the call's that makes it and will delete it?
   enum class Owner { kUser, kCall };
 
-  // `folder` holds the sessions' folders; the table too must outlive this.
-  Sessions(Loop& loop, SessionTable& table, KvmStatus& kvm, MachineTools tools, std::string folder);
+  // What is referred to must outlive this; the settings may change.
+  Sessions(Loop& loop, SessionTable& table, KvmStatus& kvm, MachineTools tools,
+           const LoadedSettings& settings);
   Sessions(const Sessions&) = delete;
   Sessions& operator=(const Sessions&) = delete;
 
@@ -58,7 +60,7 @@ class Sessions {
     Owner owner;
   };
   StatusOr<SessionSlot*> Add(const Wish& wish, HostKind host);
-  Status Admit(uint32_t memory_mib) const;
+  Status Admit(const Candidate& candidate) const;
   // The verbs, on a session that was found.
   void StartAgain(const SessionId& id, Created started);
   void BootAgain(const SessionId& id, HostKind host, Created started);
@@ -85,7 +87,7 @@ class Sessions {
   SessionTable& table_;
   KvmStatus& kvm_;
   MachineTools tools_;
-  const std::string folder_;
+  const LoadedSettings& settings_;
   bool closing_ = false;
   absl::AnyInvocable<void()> all_ended_;
   std::deque<SessionId> failures_;  // of ephemeral sessions, oldest first

@@ -30,6 +30,7 @@ struct OneMachine {
   std::string image_opened;           // the name or digest that was asked for
   bool hold_disk = false;             // the disk is not ready until ReleaseDisk
   absl::AnyInvocable<void()> release_disk;
+  LoadedSettings settings = *LoadSettings({dir / "config.toml", dir / "corp.toml"});
   std::optional<Sessions> sessions;
 
   explicit OneMachine(const std::string& script = "echo listening >&4; exec sleep 60") {
@@ -53,7 +54,7 @@ struct OneMachine {
       if (!argv.ok()) return Answer<std::vector<std::string>>(std::move(done), argv);
       Answer<std::vector<std::string>>(std::move(done), std::vector<std::string>{"qemu"});
     };
-    sessions.emplace(loop, table, kvm, std::move(tools), dir.path());
+    sessions.emplace(loop, table, kvm, std::move(tools), settings);
   }
 
   void Script(const std::string& name, const std::string& lines) {

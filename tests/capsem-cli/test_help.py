@@ -6,7 +6,7 @@ pytestmark = pytest.mark.cli
 
 VERBS = ["run", "create", "exec", "list", "ls", "info", "logs", "stop", "start", "restart",
          "persist", "rename", "delete", "rm", "purge", "image build", "image list",
-         "image inspect", "status", "version", "service run", "service stop", "help"]
+         "image inspect", "status", "version", "config show", "config validate", "service run", "service stop", "help"]
 
 
 @pytest.fixture(scope="module")

@@ -25,6 +25,27 @@ def test_a_flood_stays_within_its_ring_and_harms_nobody(capsem, box):
     assert capsem.exec(box, "echo", "alive").out == b"alive\n"
 
 
+def test_a_flood_that_nobody_reads_is_followed_without_memory(capsem, box):
+    follower = capsem.popen("logs", "--serial", "--follow", box)  # its pipe is full soon
+    flood = "head -c 30000000 /dev/zero | tr '\\0' x | fold -w 100 > /dev/ttyS0"
+    assert capsem.exec(box, "true").code == 0
+    before = resident(capsem.service_pid())
+    script = f"{flood} & sleep 3; echo done; kill %1"
+    assert capsem.run("exec", "--timeout", "60", box, "--", "sh", "-c", script).out == b"done\n"
+    # What is on its way to the follower is bounded by the stream, 1 MiB and some.
+    assert resident(capsem.service_pid()) - before < 16 << 20
+    assert sum(size for _, size in serial_files(capsem, box)) <= 8 << 20
+    assert follower.poll() is None
+    follower.stdout.close()
+    follower.wait(60)
+    follower.stderr.close()
+
+
+def resident(pid):
+    with open(f"/proc/{pid}/statm", encoding="ascii") as pages:
+        return int(pages.read().split()[1]) * 4096
+
+
 def serial_files(capsem, session):
     import os
     folder = capsem.session_folder(session)

@@ -207,19 +207,23 @@ StatusOr<v1::StatusResponse> Client::GetStatus() {
   return impl_->Wait(*impl_->system, &SystemAsync::Status, {});
 }
 
+StatusOr<v1::ConfigResponse> Client::GetConfig() {
+  return impl_->Wait(*impl_->system, &SystemAsync::Config, {});
+}
+
 Status Client::Shutdown() {
   return impl_->Wait(*impl_->system, &SystemAsync::Shutdown, {}).status();
 }
 
 Status Client::Logs(const v1::LogsRequest& request,
-                    absl::AnyInvocable<Status(std::string_view)> take) {
+                    absl::AnyInvocable<Status(const v1::LogChunk&)> take) {
   using Reader = rpc::ClientReader<v1::LogsRequest, v1::LogChunk>;
   Status ended;
   std::unique_ptr<Reader> reader =
       Reader::Start(impl_->loop, impl_->system->async(), &SystemAsync::Logs, request, {},
                     {.on_message =
                          [&](const v1::LogChunk& chunk) {
-                           ended = take(chunk.data());
+                           ended = take(chunk);
                            if (!ended.ok()) impl_->loop.Stop();
                          },
                      .on_closed =

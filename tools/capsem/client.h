@@ -44,9 +44,10 @@ class Client {
   StatusOr<v1::Image> InspectImage(std::string_view image);
   StatusOr<v1::VersionResponse> Version();
   StatusOr<v1::StatusResponse> GetStatus();
+  StatusOr<v1::ConfigResponse> GetConfig();
   Status Shutdown();
-  // `take` hears the bytes in order; its error ends the call.
-  Status Logs(const v1::LogsRequest& request, absl::AnyInvocable<Status(std::string_view)> take);
+  // `take` hears the pieces in order; its error ends the call.
+  Status Logs(const v1::LogsRequest& request, absl::AnyInvocable<Status(const v1::LogChunk&)> take);
 
   // On the loop.
   std::unique_ptr<CommandStream> Exec(CommandStream::Events events);

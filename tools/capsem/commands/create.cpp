@@ -49,7 +49,8 @@ const Verb kCreateVerb = {
         "  3: the name is taken, or there is no such image: see `capsem list`, `capsem image "
         "list`\n"
         "  2: a size is out of bounds: the message says which bounds\n"
-        "  5: ten sessions run already, or too little disk is free: stop one",
+        "  5: as many sessions run as may (max_running), or too little memory or disk is free: "
+        "stop one",
     .run = RunCreate,
 };
 
