@@ -106,9 +106,7 @@ const Verb kConfigValidateVerb = {
     .options = {kJsonOption},
     .example = "  capsem config validate ~/.config/capsem/config.toml",
     .failures =
-        "  2: it is no TOML, has a key that there is not, or a value out of its range: the "
-        "message\n"
-        "     has file, line and key\n"
+        "  2: no TOML, an unknown key, a value out of its range: the message has file and line\n"
         "  3: there is no such file\n"
         "  8: it cannot be read: `chmod u+r` it",
     .run = RunConfigValidate,
