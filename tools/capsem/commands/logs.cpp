@@ -34,7 +34,9 @@ StatusOr<v1::LogsRequest> RequestOf(const Args& args) {
   const bool of_session =
       request.source() == v1::LOG_SOURCE_SERIAL || request.source() == v1::LOG_SOURCE_PROCESS;
   if (of_session && args.words().empty())
-    return WithRemedy(InvalidArgument("that log is a session's"),
+    return WithRemedy(InvalidArgument("{} wants a session",
+                                      args.Flag("--serial") ? std::string("--serial")
+                                                            : "--source " + *args.Text("--source")),
                       "for example: capsem logs box --serial");
   request.set_tail(TRY(args.Count("--tail")).value_or(0));
   request.set_follow(args.Flag("--follow"));
