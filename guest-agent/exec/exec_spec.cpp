@@ -15,7 +15,7 @@ StatusOr<ExecSpec> MakeExecSpec(const capsem::guest::v1::ExecStart& start,
                                 const Environment& session) {
   if (start.argv().empty() || start.argv(0).empty())
     return InvalidArgument("there is no command to run");
-  Environment env{{"PATH", kDefaultPath}, {"HOME", "/root"}, {"USER", "root"}, {"LANG", "C.UTF-8"}};
+  Environment env{{"PATH", kDefaultPath}, {"HOME", "/root"}, {"USER", "root"}};
   for (const auto& [name, value] : session) env[name] = value;
   for (const auto& [name, value] : start.env()) env[name] = value;
 

@@ -25,7 +25,7 @@ struct ExecSpec {
 using Environment = std::map<std::string, std::string>;
 
 // `session` is the environment of every command (Configure); the request's own goes on top of it,
-// and both on top of what any program may expect (PATH, HOME, USER, LANG).
+// and both on top of what any program may expect (PATH, HOME, USER).
 // InvalidArgument: what execve could not take: no program, NUL bytes, odd names.
 StatusOr<ExecSpec> MakeExecSpec(const capsem::guest::v1::ExecStart& start,
                                 const Environment& session);

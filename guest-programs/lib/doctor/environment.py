@@ -68,7 +68,7 @@ def _():
         null.write(b"x")
 
 
-@check("environment", "the locale is UTF-8")
+@check("environment", "python3 takes names of files as UTF-8")
 def _():
     want(sys.getfilesystemencoding().lower() == "utf-8", sys.getfilesystemencoding())
 
