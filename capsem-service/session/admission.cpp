@@ -2,25 +2,15 @@
 
 #include <sys/statvfs.h>
 
-#include <cstdlib>
-#include <fstream>
 #include <limits>
-#include <string_view>
+
+#include "base/meminfo.h"
 
 namespace capsem::service {
 namespace {
 
 constexpr uint64_t kMib = 1024 * 1024;
 constexpr uint64_t kPlenty = std::numeric_limits<uint64_t>::max();
-
-// In bytes; `key` is "MemAvailable:", for example.
-uint64_t FromMeminfo(std::string_view key) {
-  std::ifstream file("/proc/meminfo");
-  for (std::string line; std::getline(file, line);) {
-    if (line.starts_with(key)) return std::strtoull(line.c_str() + key.size(), nullptr, 10) * 1024;
-  }
-  return kPlenty;
-}
 
 uint64_t DiskFree(const std::string& path) {
   struct statvfs info {};
@@ -49,8 +39,8 @@ Status AdmitMemory(uint32_t mib, const HostRoom& room) {
 HostRoom MeasureHost(const std::string& sessions_dir) {
   HostRoom room;
   room.disk_free = DiskFree(sessions_dir);
-  room.memory_available = FromMeminfo("MemAvailable:");
-  room.memory_total = FromMeminfo("MemTotal:");
+  room.memory_available = MeminfoBytes("MemAvailable").value_or(kPlenty);
+  room.memory_total = MeminfoBytes("MemTotal").value_or(kPlenty);
   return room;
 }
 

@@ -7,10 +7,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <fstream>
 #include <string_view>
 
+#include "base/meminfo.h"
 #include "output.h"
 #include "wire/limits.h"
 
@@ -21,16 +21,6 @@ using Result = HostCheck::Result;
 
 constexpr uint64_t kMib = 1024 * 1024;
 constexpr uint64_t kDefaultMemory = 512 * kMib;  // of a session on a host without KVM
-
-uint64_t MemoryAvailable() {
-  std::ifstream file("/proc/meminfo");
-  constexpr std::string_view kKey = "MemAvailable:";
-  for (std::string line; std::getline(file, line);) {
-    if (line.starts_with(kKey))
-      return std::strtoull(line.c_str() + kKey.size(), nullptr, 10) * 1024;
-  }
-  return 0;
-}
 
 StatusOr<uint32_t> ModeOf(const std::string& path) {
   struct stat info {};
@@ -106,7 +96,7 @@ Status ImageBuilds(bool possible) {
 HostFacts MeasureHost(Client& client, const v1::StatusResponse& status) {
   return {.status = status,
           .base_image = client.InspectImage("base"),
-          .memory_available = MemoryAvailable(),
+          .memory_available = MeminfoBytes("MemAvailable").value_or(UINT64_MAX),
           .state_mode = ModeOf(status.state_dir()),
           .landlock = LandlockVersion(),
           .builds_images = HasSubordinateIds()};
