@@ -29,6 +29,10 @@ Status RemoveSessionDir(const std::string& path) {
       "see what keeps it (its permissions, `lsattr`, `mount`), then delete the session again");
 }
 
+void RemoveUnreadySocket(const std::string& path) {
+  unlink((path + "/" + session_file::kProcessSocket + "~").c_str());
+}
+
 void RemoveSessionDisk(const std::string& path) {
   unlink((path + "/" + session_file::kDisk).c_str());
 }

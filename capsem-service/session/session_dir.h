@@ -11,6 +11,9 @@
 
 namespace capsem::service {
 
+// What a capsem-process leaves that is killed before it listens (rpc/endpoint).
+void RemoveUnreadySocket(const std::string& path);
+
 // AlreadyExists: the id is taken on disk.
 Status MakeSessionDir(const std::string& path);
 // Nothing to remove is fine.

@@ -242,6 +242,7 @@ void Sessions::OnProcessGone(const SessionId& id, const std::string& reason) {
   if (slot == nullptr) return;
   slot->process = nullptr;
   slot->session.set_pids(0, 0);
+  RemoveUnreadySocket(slot->dir);
   if (const auto boot = boots_.find(id); boot != boots_.end()) {
     return boot->second->OnProcessGone(reason);
   }
