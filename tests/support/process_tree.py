@@ -40,6 +40,12 @@ class Process:
             return {}
         return {int(number): _link(self.pid, f"fd/{number}") for number in numbers}
 
+    @property
+    def threads(self):
+        """Their names. One that ends while we look is left out."""
+        names = [_read(self.pid, f"task/{task}/comm").decode().strip() for task in os.listdir(f"/proc/{self.pid}/task")]
+        return [name for name in names if name]
+
     def is_alive(self):
         now = find(self.pid)
         return now is not None and now.start_time == self.start_time and now.state != "Z"
