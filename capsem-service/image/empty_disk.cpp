@@ -33,20 +33,24 @@ unsigned ReadLittleEndian16(const unsigned char* bytes) {
   return static_cast<unsigned>(bytes[0] | bytes[1] << 8);
 }
 
-// The open disk, when it is one of `bytes` that a machine can use.
-StatusOr<UniqueFd> OpenChecked(const std::string& path, uint64_t bytes) {
-  UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-  if (!fd.valid()) return FromErrno("open {}", path);
+// DataLoss: it is not one of `bytes` that a machine can use.
+Status Check(int fd, const std::string& path, uint64_t bytes) {
   struct stat found {};
-  if (fstat(fd.get(), &found) != 0) return FromErrno("look at {}", path);
+  if (fstat(fd, &found) != 0) return FromErrno("look at {}", path);
   std::array<unsigned char, 128> block{};
-  const ssize_t got = pread(fd.get(), block.data(), block.size(), kSuperblock);
+  const ssize_t got = pread(fd, block.data(), block.size(), kSuperblock);
   const bool good = S_ISREG(found.st_mode) && static_cast<uint64_t>(found.st_size) == bytes &&
                     got == static_cast<ssize_t>(block.size()) &&
                     ReadLittleEndian16(&block[kMagicOffset]) == kMagic &&
                     ReadLittleEndian16(&block[kStateOffset]) == kCleanState &&
                     (block[kFeaturesOffset] & kHasJournal) != 0;
-  if (!good) return DataLoss("{} is not an empty disk of {} bytes", path, bytes);
+  return good ? OkStatus() : DataLoss("{} is not an empty disk of {} bytes", path, bytes);
+}
+
+StatusOr<UniqueFd> OpenChecked(const std::string& path, uint64_t bytes) {
+  UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  if (!fd.valid()) return FromErrno("open {}", path);
+  TRY(Check(fd.get(), path, bytes));
   return fd;
 }
 
@@ -68,15 +72,23 @@ Status MkfsFailure(ExitReason reason, int pipe) {
   return Internal("mkfs.ext4 ended with {}: {}", reason.ToString(), said);
 }
 
-// Makes the finished disk appear under its name.
-Status Publish(const std::string& unfinished, const std::string& path, uint64_t bytes) {
-  Status status = OpenChecked(unfinished, bytes).status();
-  const UniqueFd disk(open(unfinished.c_str(), O_RDONLY | O_CLOEXEC));
-  if (status.ok() && fsync(disk.get()) != 0) status = FromErrno("sync {}", unfinished);
-  if (status.ok() && rename(unfinished.c_str(), path.c_str()) != 0) {
-    status = FromErrno("rename {}", unfinished);
-  }
-  return status;
+// A path to it for whoever has our uid.
+std::string PathOf(int fd) { return fmt::format("/proc/{}/fd/{}", getpid(), fd); }
+
+// Makes the finished disk appear under its name, in place of a damaged one. Another service that
+// shares the folder may be as far: then its disk is as good.
+Status Publish(int disk, const std::string& path, uint64_t bytes) {
+  TRY(Check(disk, path, bytes));
+  if (fsync(disk) != 0) return FromErrno("sync {}", path);
+  const auto appear = [&] {
+    return linkat(AT_FDCWD, PathOf(disk).c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW) == 0;
+  };
+  if (appear()) return OkStatus();
+  if (errno == EEXIST && OpenChecked(path, bytes).ok()) return OkStatus();
+  if (errno != EEXIST) return FromErrno("make {}", path);
+  unlink(path.c_str());
+  if (!appear() && errno != EEXIST) return FromErrno("make {}", path);
+  return OkStatus();
 }
 
 }  // namespace
@@ -84,8 +96,7 @@ Status Publish(const std::string& unfinished, const std::string& path, uint64_t 
 EmptyDisk::EmptyDisk(Loop& loop, EmptyDiskSpec spec)
     : loop_(loop),
       spec_(std::move(spec)),
-      path_(fmt::format("{}/empty_disk_{}.img", spec_.folder, spec_.bytes)),
-      unfinished_path_(path_ + ".new") {}
+      path_(fmt::format("{}/empty_disk_{}.img", spec_.folder, spec_.bytes)) {}
 
 EmptyDisk::~EmptyDisk() {
   for (Order& order : waiting_) {
@@ -93,7 +104,6 @@ EmptyDisk::~EmptyDisk() {
       done(Cancelled("the disk was not made: the service is ending"));
     });
   }
-  if (mkfs_ != nullptr) unlink(unfinished_path_.c_str());
 }
 
 void EmptyDisk::Copy(std::string path, Done done) { Begin({std::move(path), std::move(done)}); }
@@ -130,11 +140,7 @@ void EmptyDisk::Begin(Order order) {
 void EmptyDisk::Make() {
   if (making_) return;
   StatusOr<std::unique_ptr<Child>> child = SpawnMkfs();
-  if (!child.ok()) {
-    unlink(unfinished_path_.c_str());
-    Answer(child.status());
-    return;
-  }
+  if (!child.ok()) return Answer(child.status());
   mkfs_ = *std::move(child);
   making_ = true;
 }
@@ -147,12 +153,11 @@ StatusOr<std::unique_ptr<Child>> EmptyDisk::SpawnMkfs() {
     return WithRemedy(FailedPrecondition("mkfs.ext4 is missing: no disk can be made"),
                       "apt-get install e2fsprogs");
   }
-  unlink(unfinished_path_.c_str());
-  const UniqueFd disk(
-      open(unfinished_path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  if (!disk.valid()) return FromErrno("make {}", unfinished_path_);
-  if (ftruncate(disk.get(), static_cast<off_t>(spec_.bytes)) != 0) {
-    return FromErrno("make {}", unfinished_path_);
+  unfinished_ =
+      std::make_shared<UniqueFd>(open(spec_.folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  if (!unfinished_->valid() ||
+      ftruncate(unfinished_->get(), static_cast<off_t>(spec_.bytes)) != 0) {
+    return FromErrno("make {}", path_);
   }
   int ends[2];
   if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return FromErrno("make a pipe");
@@ -161,7 +166,7 @@ StatusOr<std::unique_ptr<Child>> EmptyDisk::SpawnMkfs() {
   ChildSpec spec;
   spec.program = *program;
   spec.args = kMkfsArgs;
-  spec.args.push_back(unfinished_path_);
+  spec.args.push_back(PathOf(unfinished_->get()));
   spec.env = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C"};
   spec.stdout_fd = spec.stderr_fd = write_end.get();
   return Child::Spawn(loop_, std::move(spec), [this](ExitReason reason) { OnMkfsEnded(reason); });
@@ -172,9 +177,8 @@ void EmptyDisk::OnMkfsEnded(ExitReason reason) {
   mkfs_.reset();
   auto made = std::make_shared<Status>(mkfs);
   loop_.RunBlocking(
-      [made, from = unfinished_path_, to = path_, bytes = spec_.bytes] {
-        if (made->ok()) *made = Publish(from, to, bytes);
-        if (!made->ok()) unlink(from.c_str());
+      [made, disk = std::exchange(unfinished_, nullptr), to = path_, bytes = spec_.bytes] {
+        if (made->ok()) *made = Publish(disk->get(), to, bytes);
       },
       [made, self = weak_.Get()] {
         if (!self) return;

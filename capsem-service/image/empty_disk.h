@@ -1,5 +1,5 @@
 // The empty disk that every session begins with: a sparse raw ext4 file with a journal, made once
-// per installation and copied (about 5 MiB of data, or a reflink).
+// per installation and copied (about 5 MiB of data, or a reflink). It appears whole, or not at all.
 //
 // Owned by app, on the loop. mke2fs runs as a child, copies on a pool thread; while the disk is
 // being made, copies wait in order.
@@ -56,8 +56,8 @@ class EmptyDisk {
   Loop& loop_;
   const EmptyDiskSpec spec_;
   const std::string path_;
-  const std::string unfinished_path_;
-  std::vector<Order> waiting_;  // for the disk to be made
+  std::shared_ptr<UniqueFd> unfinished_;  // without a name: whoever is killed leaves nothing
+  std::vector<Order> waiting_;            // for the disk to be made
   bool making_ = false;
   std::unique_ptr<Child> mkfs_;
   UniqueFd mkfs_says_;

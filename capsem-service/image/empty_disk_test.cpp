@@ -85,6 +85,20 @@ TEST_CASE("copies asked for while the disk is made all get theirs") {
   REQUIRE(folder.Files() == 5);
 }
 
+TEST_CASE("two that share a folder make it beside each other, and both have a disk") {
+  Folder folder;
+  EmptyDisk other(folder.loop, {folder.dir.path(), kBytes});
+  int answers = 0;
+  for (EmptyDisk* disk : {folder.disk.get(), &other}) {
+    disk->Copy(folder.dir / fmt::format("copy{}", disk == &other), [&](const Status& status) {
+      REQUIRE_OK(status);
+      ++answers;
+    });
+  }
+  REQUIRE(folder.loop.RunUntil([&] { return answers == 2; }));
+  REQUIRE(folder.Files() == 3);
+}
+
 TEST_CASE("a damaged or missing empty disk is made anew") {
   Folder folder;
   REQUIRE_OK(folder.Copy("one"));

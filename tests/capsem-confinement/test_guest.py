@@ -28,6 +28,7 @@ PROBES = {
 @pytest.fixture(scope="module")
 def words(capsem, box):
     other = capsem.create()
+    assert capsem.exec(box, "true").code == 0  # its QEMU has a pid once it runs
     secret = pathlib.Path(capsem.home, "secret")
     secret.write_text("of-the-host", encoding="ascii")
     with socket.socket() as listener:
