@@ -200,6 +200,12 @@ void Child::Signal(int signal) {
   if (running_) kill(pid_, signal);
 }
 
+void Child::Release() {
+  running_ = false;
+  watch_.Want(0);
+  kill_timer_.Cancel();
+}
+
 void Child::Stop(std::chrono::milliseconds grace) {
   Signal(SIGTERM);
   kill_timer_.Start(grace, [this] { Signal(SIGKILL); });

@@ -73,6 +73,8 @@ class Child {
   bool running() const { return running_; }
   // Nothing happens when it has ended already.
   void Signal(int signal);
+  // From here on it is nobody's: it lives on when this is gone, and its end is not told.
+  void Release();
   // TERM now, KILL after `grace`; the end is told by on_exit as ever.
   void Stop(std::chrono::milliseconds grace);
 

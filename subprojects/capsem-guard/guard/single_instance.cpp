@@ -19,15 +19,16 @@ bool IsStillAt(int fd, const std::string& path) {
          open_file.st_dev == at_path.st_dev && open_file.st_ino == at_path.st_ino;
 }
 
-void WritePid(int fd) {
-  const std::string pid = fmt::format("{}\n", getpid());
+void WriteOwner(int fd, std::string_view note) {
+  const std::string owner = fmt::format("{}{}{}\n", getpid(), note.empty() ? "" : " ", note);
   [[maybe_unused]] const bool written =
-      ftruncate(fd, 0) == 0 && pwrite(fd, pid.data(), pid.size(), 0) > 0;
+      ftruncate(fd, 0) == 0 && pwrite(fd, owner.data(), owner.size(), 0) > 0;
 }
 
 }  // namespace
 
-StatusOr<std::optional<SingleInstance>> SingleInstance::Acquire(const std::string& path) {
+StatusOr<std::optional<SingleInstance>> SingleInstance::Acquire(const std::string& path,
+                                                                std::string_view note) {
   if (path.find('\0') != std::string::npos) {
     return InvalidArgument("the path of a lock file has a NUL in it");
   }
@@ -41,7 +42,7 @@ StatusOr<std::optional<SingleInstance>> SingleInstance::Acquire(const std::strin
       return FromErrno("lock {}", path);
     }
     if (!IsStillAt(file.get(), path)) continue;
-    WritePid(file.get());
+    WriteOwner(file.get(), note);
     return SingleInstance(std::move(file));
   }
 }
