@@ -187,8 +187,9 @@ void App::OnMachineExit(Machine::Exit exit) {
   End({exit.clean || asked, exit.reason, exit.restart && !stop_asked_});
 }
 
-void App::End(const Machine::Exit& exit) {
+void App::End(Machine::Exit exit) {
   if (life_.state() == Life::State::kGone) return;
+  exit.reason.insert(0, ending_because_);
   log::Info("the machine is gone", {{"reason", exit.reason}, {"clean", exit.clean}});
   lease_.Cancel();
   boot_limit_.Cancel();
@@ -222,6 +223,7 @@ void App::OnLeaseOver() {
   const bool ran = life_.state() != Life::State::kBooting;
   if (keep_ && ran) {
     log::Warning("no capsem-service came back: this machine is stopped");
+    ending_because_ = "no capsem-service came back for it: ";
     return Stop(kLeaseStopGraceMs, [](const Status&) {});
   }
   // Nobody will ever ask for this machine again. Its folder stays: the next service knows from the

@@ -43,7 +43,7 @@ class App {
   void OnStalled(const Status& why);
   void OnMachineExit(Machine::Exit exit);
   // Everything that waits ends with this reason; the process leaves when nobody listens any more.
-  void End(const Machine::Exit& exit);
+  void End(Machine::Exit exit);
   // For a service that is not our parent.
   void LeaveLastWord(const Machine::Exit& exit);
   void OnDeviceLost(const Status& why);
@@ -55,8 +55,9 @@ class App {
   Config config_;
   int exit_code_ = 0;
   bool leaving_ = false;
-  bool keep_;                // the session is to be found again when this process is gone
-  bool stop_asked_ = false;  // by the host
+  std::string ending_because_;  // what else is to be said of its end
+  bool keep_;                   // the session is to be found again when this process is gone
+  bool stop_asked_ = false;     // by the host
   const Door door_;
   Life life_;
   Lease lease_;

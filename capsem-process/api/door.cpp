@@ -2,6 +2,7 @@
 
 #include <string_view>
 
+#include "protocol.h"
 #include "wire/limits.h"
 #include "wire/proof.h"
 
@@ -33,7 +34,7 @@ StatusOr<IntroduceResponse> Door::Introduce(const IntroduceRequest& request) con
   response.set_proof(wire::ProcessProof(secret_, request.nonce(), response.nonce()));
   response.set_session_id(session_id_);
   response.set_protocol_min(wire::kProcessProtocolMin);
-  response.set_protocol_max(wire::kProcessProtocolMax);
+  response.set_protocol_max(NewestProtocol());
   response.set_build(CAPSEM_VERSION);
   return response;
 }
