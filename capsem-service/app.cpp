@@ -171,7 +171,17 @@ MachineTools App::Tools() {
   };
   tools.process_env = ChildEnv(OwnEnvironment());
   tools.test_rpcs = config_.test_rpcs;
+  tools.orphan_lease = config_.orphan_lease;
   return tools;
+}
+
+void App::HandOver() {
+  if (std::exchange(ending_, true)) return;
+  log::Info("leaving the machines to the next service",
+            {{"lease_ms", config_.orphan_lease.count()}});
+  gateway_.Stop();
+  sessions_.HandOver();
+  endpoint_->Shutdown(kFarewell, [this] { registry_->Flush([this] { loop_.Stop(); }); });
 }
 
 void App::End(absl::AnyInvocable<void()> ended) {

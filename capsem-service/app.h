@@ -42,6 +42,9 @@ class App {
 
   // Reads the configuration again. A bad one changes nothing and is logged.
   void Reload();
+  // Leaves the machines to the next service, or to the end of their lease; answers what is open,
+  // then stops the loop.
+  void HandOver();
   // Ends every session, tells `ended`, answers what is still open, then stops the loop.
   void End(absl::AnyInvocable<void()> ended);
 

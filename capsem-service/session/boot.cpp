@@ -124,9 +124,11 @@ LaunchSpec Boot::MakeLaunchSpec(const std::vector<std::string>& argv) const {
     entry->set_value(value);
   }
   launch.set_test_rpcs(tools_.test_rpcs);
-  launch.set_secret(slot_.session.record().secret);
-  // Adoption is not there yet: nobody would come back for it.
-  launch.set_orphan_lease_ms(0);
+  launch.set_secret(record.secret);
+  launch.set_keep(slot_.session.persistent());
+  // A bound session ends with its call, and that with us.
+  const bool outlives_us = record.kind != SessionKind::kBound;
+  launch.set_orphan_lease_ms(outlives_us ? static_cast<uint32_t>(tools_.orphan_lease.count()) : 0);
   return launch;
 }
 
@@ -143,15 +145,36 @@ void Boot::Launch(std::vector<std::string> argv) {
   auto process = ProcessHost::Launch(loop_, std::move(spec),
                                      {.on_listening =
                                           [self = weak_.Get()] {
-                                            if (self) self->OnListening();
+                                            if (!self) return;
+                                            self->listening_ = true;
+                                            self->TakeOver();
                                           },
                                       .on_gone = std::move(events_.on_process_gone)});
   if (!process.ok()) return Fail(process.status());
   slot_.process = *std::move(process);
+  RecordProcess();
 }
 
-void Boot::OnListening() {
-  if (cancelled_) return;  // its end is on the way
+// Before anybody holds it, for it dies with us until then: whoever comes after us knows every
+// process that does not.
+void Boot::RecordProcess() {
+  auto id = IdentifyProcess(slot_.process->pid());
+  if (!id.ok()) return;  // its end is on the way
+  slot_.session.set_process(*std::move(id));
+  events_.on_launched([self = weak_.Get()](const Status& recorded) {
+    if (self) self->OnRecorded(recorded);
+  });
+}
+
+void Boot::OnRecorded(const Status& recorded) {
+  recorded_ = recorded.ok();
+  if (recorded_) return TakeOver();
+  unrecorded_ = Annotate(recorded, "session {} is not recorded", slot_.session.label());
+  if (slot_.process) slot_.process->Kill();
+}
+
+void Boot::TakeOver() {
+  if (!listening_ || !recorded_ || cancelled_) return;  // the rest, or its end, is on the way
   slot_.client->Hold(std::move(events_.on_machine));
   slot_.client->Open(wire::ServiceProof(slot_.session.record().secret, slot_.session.id().text()));
   auto on_done = std::move(events_.on_done);
@@ -159,6 +182,7 @@ void Boot::OnListening() {
 }
 
 void Boot::OnProcessGone(const std::string& reason) {
+  if (!unrecorded_.ok()) return Fail(unrecorded_);
   Fail(cancelled_ ? Cancelled("it was ended while it was starting") : Unavailable("{}", reason));
 }
 

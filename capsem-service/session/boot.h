@@ -1,6 +1,6 @@
-// From a session without a machine, new or stopped, to a capsem-process that listens: one method
-// per step, in time order; each ends in the next or in Fail, which undoes what was done. Owned by
-// sessions, for as long as it runs; loop thread.
+// From a session without a machine, new or stopped, to a capsem-process that listens and that the
+// registry knows: one method per step, in time order; each ends in the next or in Fail, which
+// undoes what was done. Owned by sessions, for as long as it runs; loop thread.
 #pragma once
 
 #include <absl/functional/any_invocable.h>
@@ -22,10 +22,12 @@ class Boot {
   struct Events {
     // The image is good and the folder is there: whoever asked for the session gets it now.
     absl::AnyInvocable<void()> on_started;
+    // Its process has been launched and stands in the session: have that recorded.
+    absl::AnyInvocable<void(absl::AnyInvocable<void(Status)> recorded)> on_launched;
     // Of its process, for as long as that lives, also after this is gone.
     absl::AnyInvocable<void(const capsem::process::v1::MachineEvent&)> on_machine;
-    absl::AnyInvocable<void(std::string reason)> on_process_gone;
-    // Once, and the last event: Ok = the process listens. It may destroy this.
+    absl::AnyInvocable<void(ProcessEnd)> on_process_gone;
+    // Once, and the last event: Ok = the process listens and is recorded. It may destroy this.
     absl::AnyInvocable<void(Status)> on_done;
   };
 
@@ -47,7 +49,9 @@ class Boot {
   void MakeDisk();
   void Compile();
   void Launch(std::vector<std::string> argv);
-  void OnListening();
+  void RecordProcess();
+  void OnRecorded(const Status& recorded);
+  void TakeOver();
   void Fail(const Status& status);
 
   // Calls `next` with the value when the step went well and nobody cancelled meanwhile.
@@ -66,6 +70,9 @@ class Boot {
   UniqueFd disk_;
   bool folder_made_ = false;
   bool started_ = false;
+  bool listening_ = false;
+  bool recorded_ = false;
+  Status unrecorded_;  // why its process could not be recorded
   bool cancelled_ = false;
   WeakOwner<Boot> weak_{this};
 };

@@ -4,12 +4,14 @@
 
 #include <absl/functional/any_invocable.h>
 
+#include <chrono>
 #include <string>
 #include <vector>
 
 #include "base/status.h"
 #include "base/unique_fd.h"
 #include "session/host_kind.h"
+#include "wire/limits.h"
 
 namespace capsem::service {
 
@@ -44,6 +46,8 @@ struct MachineTools {
   absl::AnyInvocable<void(const MachineRequest&, Done<std::vector<std::string>>)> compile;
   std::vector<std::string> process_env;
   bool test_rpcs = false;  // LaunchSpec.test_rpcs
+  // How long a machine goes on without a service.
+  std::chrono::milliseconds orphan_lease = wire::kOrphanLease;
 };
 
 }  // namespace capsem::service

@@ -36,11 +36,16 @@ StatusOr<SessionSlot*> Naming::Check(std::string_view session, SessionVerb verb,
 
 void Naming::Change(SessionSlot& slot, SessionKind kind, Name name, Done done) {
   const SessionRecord before = slot.session.record();
-  table_.Call(slot, kind, std::move(name));
+  Call(slot, kind, std::move(name));
   table_.Record(
       slot, [self = weak_.Get(), before, done = std::move(done)](const Status& recorded) mutable {
         if (self) self->OnRecorded(before, recorded, std::move(done));
       });
+}
+
+void Naming::Call(SessionSlot& slot, SessionKind kind, Name name) {
+  table_.Call(slot, kind, std::move(name));
+  slot.client->SetKeep(slot.session.persistent());
 }
 
 void Naming::OnRecorded(const SessionRecord& before, const Status& recorded, Done done) {
@@ -49,7 +54,7 @@ void Naming::OnRecorded(const SessionRecord& before, const Status& recorded, Don
   if (recorded.ok()) return done(slot->session.ToProto());
   // Unless somebody has taken the old name: then the new one stays, and is recorded with the next
   // change.
-  if (table_.CheckName(before.name, slot).ok()) table_.Call(*slot, before.kind, before.name);
+  if (table_.CheckName(before.name, slot).ok()) Call(*slot, before.kind, before.name);
   done(Annotate(recorded, "session {} is as before: the change is not recorded",
                 slot->session.label()));
 }

@@ -31,6 +31,8 @@ class Naming {
   StatusOr<SessionSlot*> Check(std::string_view session, SessionVerb verb,
                                const StatusOr<std::optional<SessionName>>& name);
   void Change(SessionSlot& slot, SessionKind kind, std::optional<SessionName> name, Done done);
+  // Its process hears of it too: what it does without a service depends on that.
+  void Call(SessionSlot& slot, SessionKind kind, std::optional<SessionName> name);
   void OnRecorded(const SessionRecord& before, const Status& recorded, Done done);
 
   Loop& loop_;

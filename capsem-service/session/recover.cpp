@@ -5,10 +5,12 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/process_id.h"
 #include "session/session_dir.h"
 #include "supervise/leftovers.h"
 #include "wire/run_dir.h"
@@ -29,7 +31,17 @@ RecoverVerdict JudgeMortal(const SessionFacts& facts) {
   // For its logs, as when it failed.
   const bool readable = facts.row->kind == SessionKind::kEphemeral && facts.folder;
   if (readable && facts.row->state == State::kFailed) return {Fate::kStays, facts.row->reason};
-  return {Fate::kRemoved, "its machine ended with the service"};
+  return {Fate::kRemoved,
+          facts.last_word ? facts.last_word->reason : "its machine ended with the service"};
+}
+
+// One whose machine ran, and does no more.
+RecoverVerdict JudgeEnded(const SessionFacts& facts) {
+  if (facts.last_word)
+    return {facts.last_word->clean ? Fate::kStopped : Fate::kFailed, facts.last_word->reason};
+  if (facts.row->process.pid == 0) return {Fate::kStopped, "its machine ended with the service"};
+  if (!facts.same_boot) return {Fate::kStopped, "its machine ended with the host"};
+  return {Fate::kFailed, "its machine was killed while no service ran"};
 }
 
 RecoverVerdict JudgePersistent(const SessionFacts& facts) {
@@ -37,21 +49,73 @@ RecoverVerdict JudgePersistent(const SessionFacts& facts) {
   if (facts.row->used && !facts.disk) return {Fate::kFailed, "its disk is gone"};
   switch (facts.row->state) {
     case State::kCreating:
-    case State::kRunning: return {Fate::kStopped, "its machine ended with the service"};
+      return {Fate::kStopped, "its machine was starting when the service ended"};
+    case State::kRunning: return JudgeEnded(facts);
     case State::kStopped:
     case State::kFailed: break;
   }
   return {Fate::kStays, facts.row->reason};
 }
 
-SessionFacts FactsOf(std::optional<SessionRecord> row, const std::string& dir) {
+// A bound session ends with its call, and that with the service; of one that was starting nobody
+// knows how far it has come.
+bool GoesOn(const SessionFacts& facts) {
+  return facts.goes_on && facts.row->state == State::kRunning &&
+         facts.row->kind != SessionKind::kBound;
+}
+
+// One session while it is looked at.
+struct Found {
+  SessionId id;
+  std::string dir;
   SessionFacts facts;
+  RecoverVerdict verdict;
+  UniqueFd process;
+};
+
+Found LookAt(SessionId id, std::optional<SessionRecord> row, bool registry_knows_all,
+             const std::string& sessions_dir) {
+  Found found{std::move(id), {}, {}, {}, {}};
+  found.dir = sessions_dir + "/" + found.id.text();
+  SessionFacts& facts = found.facts;
+  facts.registry_knows_all = registry_knows_all;
+  struct stat info {};
+  facts.folder = lstat(found.dir.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
+  const std::string disk = found.dir + "/" + session_file::kDisk;
+  facts.disk = lstat(disk.c_str(), &info) == 0 && S_ISREG(info.st_mode);
+  facts.last_word = ReadLastWord(found.dir);
+  if (row) {
+    facts.same_boot = row->process.boot == CurrentBootId();
+    auto process = HoldProcess(row->process);
+    facts.goes_on = process.ok() && IsProcessOf(row->process.pid, found.dir);
+    if (facts.goes_on) found.process = *std::move(process);
+  }
   facts.row = std::move(row);
-  struct stat found {};
-  facts.folder = lstat(dir.c_str(), &found) == 0 && S_ISDIR(found.st_mode);
-  const std::string disk = dir + "/" + session_file::kDisk;
-  facts.disk = lstat(disk.c_str(), &found) == 0 && S_ISREG(found.st_mode);
-  return facts;
+  found.verdict = JudgeSession(facts);
+  return found;
+}
+
+StatusOr<std::vector<Found>> LookAtAll(const std::string& sessions_dir, Registry& registry) {
+  const bool knows_all = TRY(registry.Reconciled());
+  std::map<SessionId, std::optional<SessionRecord>> sessions;
+  for (const SessionId& id : SessionDirsIn(sessions_dir)) sessions[id] = std::nullopt;
+  for (const SessionRecord& row : TRY(registry.Read())) sessions[row.id] = row;
+  std::vector<Found> all;
+  for (auto& [id, row] : sessions)
+    all.push_back(LookAt(id, std::move(row), knows_all, sessions_dir));
+  return all;
+}
+
+// All but those of the machines that go on.
+void EndProcesses(const std::string& sessions_dir, std::vector<Found>& all) {
+  std::set<pid_t> go_on;
+  for (const Found& found : all)
+    if (found.verdict.fate == Fate::kRuns) go_on.insert(found.facts.row->process.pid);
+  const std::vector<std::string> in_use = EndLeftovers(sessions_dir, go_on);
+  for (Found& found : all) {
+    found.facts.lives = std::ranges::find(in_use, found.id.text()) != in_use.end();
+    if (found.facts.lives) found.verdict = JudgeSession(found.facts);
+  }
 }
 
 // What can be said of a session whose row is lost: that it has a disk.
@@ -69,7 +133,8 @@ SessionRecord FoundRecord(const SessionId& id) {
 void Tell(const SessionId& id, const RecoverVerdict& verdict) {
   const char* what = "a session stays as it was";
   switch (verdict.fate) {
-    case Fate::kStays: return;
+    case Fate::kStays:
+    case Fate::kRuns: return;
     case Fate::kStopped: what = "a session is found stopped"; break;
     case Fate::kFailed: what = "a session is found damaged"; break;
     case Fate::kFound: what = "a session that no record knows is kept"; break;
@@ -85,56 +150,54 @@ void SweepFolder(const std::string& dir) {
 }
 
 struct Outcome {
-  std::vector<SessionRecord> kept;
+  std::vector<RecoveredSession> kept;
   std::vector<SessionRecord> changed;  // of those kept: what the registry must be told
   std::vector<SessionId> removed;
 };
 
-void Carry(const RecoverVerdict& verdict, const SessionId& id, SessionFacts facts,
-           const std::string& dir, Outcome& outcome) {
-  if (verdict.fate == Fate::kRemoved) {
-    const Status gone = RemoveSessionDir(dir);
+void Carry(Found found, Outcome& outcome) {
+  const auto& [fate, reason] = found.verdict;
+  if (fate == Fate::kRemoved) {
+    const Status gone = RemoveSessionDir(found.dir);
     if (!gone.ok()) log::Error("what was left of a session stays", {{"reason", gone}});
-    return outcome.removed.push_back(id);
+    return outcome.removed.push_back(found.id);
   }
-  SweepFolder(dir);
-  SessionRecord record = facts.row ? *std::move(facts.row) : FoundRecord(id);
-  if (verdict.fate != Fate::kStays) {
-    record.state = verdict.fate == Fate::kStopped ? State::kStopped : State::kFailed;
-    record.reason = verdict.reason;
+  auto& row = found.facts.row;
+  SessionRecord record = row ? *std::move(row) : FoundRecord(found.id);
+  if (fate == Fate::kRuns)
+    return outcome.kept.push_back({std::move(record), std::move(found.process)});
+  SweepFolder(found.dir);
+  if (fate != Fate::kStays) {
+    record.state = fate == Fate::kStopped ? State::kStopped : State::kFailed;
+    record.reason = reason;
+    record.process = {};
     outcome.changed.push_back(record);
   }
-  outcome.kept.push_back(std::move(record));
+  outcome.kept.push_back({std::move(record), {}});
 }
 
 }  // namespace
 
 RecoverVerdict JudgeSession(const SessionFacts& facts) {
   if (!facts.row) return JudgeUnknown(facts);
+  if (GoesOn(facts)) return {Fate::kRuns, "its machine has outlived the service"};
   return facts.row->kind == SessionKind::kPersistent ? JudgePersistent(facts) : JudgeMortal(facts);
 }
 
-StatusOr<std::vector<SessionRecord>> RecoverSessions(const std::string& sessions_dir,
-                                                     Registry& registry) {
-  const std::vector<std::string> in_use = EndLeftovers(sessions_dir);
-  const bool knows_all = TRY(registry.Reconciled());
-  std::map<SessionId, std::optional<SessionRecord>> sessions;
-  for (const SessionId& id : SessionDirsIn(sessions_dir)) sessions[id] = std::nullopt;
-  for (const SessionRecord& row : TRY(registry.Read())) sessions[row.id] = row;
+StatusOr<std::vector<RecoveredSession>> RecoverSessions(const std::string& sessions_dir,
+                                                        Registry& registry) {
+  std::vector<Found> all = TRY(LookAtAll(sessions_dir, registry));
+  EndProcesses(sessions_dir, all);
   Outcome outcome;
-  for (auto& [id, row] : sessions) {
-    const std::string dir = sessions_dir + "/" + id.text();
-    SessionFacts facts = FactsOf(std::move(row), dir);
-    facts.registry_knows_all = knows_all;
-    facts.lives = std::ranges::find(in_use, id.text()) != in_use.end();
-    const RecoverVerdict verdict = JudgeSession(facts);
-    Tell(id, verdict);
-    Carry(verdict, id, std::move(facts), dir, outcome);
+  for (Found& found : all) {
+    Tell(found.id, found.verdict);
+    Carry(std::move(found), outcome);
   }
   // What cannot be written now is found out again at the next start.
   const Status written = registry.Reconcile(outcome.changed, outcome.removed);
   if (!written.ok()) log::Error("what was recovered is not recorded", {{"reason", written}});
-  std::ranges::sort(outcome.kept, {}, &SessionRecord::created_unix_ms);
+  std::ranges::sort(outcome.kept, {},
+                    [](const RecoveredSession& one) { return one.record.created_unix_ms; });
   return std::move(outcome.kept);
 }
 

@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "base/status.h"
+#include "base/unique_fd.h"
 #include "store/registry.h"
+#include "supervise/last_word.h"
 
 namespace capsem::service {
 
@@ -19,11 +21,16 @@ struct SessionFacts {
   bool folder = false;
   bool disk = false;
   bool lives = false;  // a process of its machine that could not be ended
+  // The capsem-process of its row lives: the same pid, start, boot, program and folder.
+  bool goes_on = false;
+  bool same_boot = true;  // of the host, as that of its row
+  std::optional<LastWord> last_word = {};
 };
 
 struct RecoverVerdict {
   enum class Fate {
     kStays,    // as it is recorded
+    kRuns,     // its machine has outlived the service, and is to be adopted
     kStopped,  // its machine is gone, it is not
     kFailed,   // it has lost something
     kFound,    // a disk that no row knows: kept, failed, under no name
@@ -37,10 +44,15 @@ struct RecoverVerdict {
 
 RecoverVerdict JudgeSession(const SessionFacts& facts);
 
-// Blocking; before anything is served, under the lock that makes this the only service. Ends what
-// still runs in the folders, judges, repairs, with one log line for each that is not as it was, and
-// gives the sessions there are, oldest first, stopped or failed.
-StatusOr<std::vector<SessionRecord>> RecoverSessions(const std::string& sessions_dir,
-                                                     Registry& registry);
+struct RecoveredSession {
+  SessionRecord record;
+  UniqueFd process;  // a pidfd of its capsem-process; invalid: it has none
+};
+
+// Blocking; before anything is served, under the lock that makes this the only service. Judges,
+// ends what runs in the folders and does not go on, repairs, with one log line for each that is not
+// as it was, and gives the sessions there are, oldest first: running, stopped or failed.
+StatusOr<std::vector<RecoveredSession>> RecoverSessions(const std::string& sessions_dir,
+                                                        Registry& registry);
 
 }  // namespace capsem::service

@@ -25,9 +25,9 @@ bool Leads(State from, State to) {
   return false;
 }
 
-// What is recorded of it. One that is stopping is as good as running: whoever finds it finds out.
 std::string NewSecret() { return wire::ToHex(wire::RandomBytes(wire::kSecretBytes)); }
 
+// What is recorded of it. One that is stopping is as good as running: whoever finds it finds out.
 SessionRecord::State RecordedAs(State state) {
   switch (state) {
     case State::kCreating: return SessionRecord::State::kCreating;
@@ -38,6 +38,16 @@ SessionRecord::State RecordedAs(State state) {
     case State::kGone: break;
   }
   return SessionRecord::State::kStopped;
+}
+
+State StateOf(SessionRecord::State recorded) {
+  switch (recorded) {
+    case SessionRecord::State::kRunning: return State::kRunning;
+    case SessionRecord::State::kFailed: return State::kFailed;
+    case SessionRecord::State::kCreating:
+    case SessionRecord::State::kStopped: break;
+  }
+  return State::kStopped;
 }
 
 capsem::v1::SessionKind ProtoOf(SessionKind kind) {
@@ -88,8 +98,7 @@ Session::Session(SessionId id, SessionSpec spec, HostKind host, int64_t created_
               .secret = NewSecret()} {}
 
 Session::Session(SessionRecord record)
-    : record_(std::move(record)),
-      state_(record_.state == SessionRecord::State::kFailed ? State::kFailed : State::kStopped) {
+    : record_(std::move(record)), state_(StateOf(record_.state)) {
   record_.state = RecordedAs(state_);
   if (record_.secret.empty()) record_.secret = NewSecret();
 }
@@ -103,6 +112,7 @@ Status Session::To(State next, std::string reason) {
   record_.state = RecordedAs(next);
   record_.reason = std::move(reason);
   record_.used = record_.used || next == State::kRunning;
+  if (next != State::kRunning && next != State::kStopping) record_.process = {};
   return OkStatus();
 }
 

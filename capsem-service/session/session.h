@@ -40,7 +40,7 @@ class Session {
 
   // A new one, creating.
   Session(SessionId id, SessionSpec spec, HostKind host, int64_t created_unix_ms);
-  // One of before, stopped or failed as the record says.
+  // One of before, as the record says; one that was starting is stopped.
   explicit Session(SessionRecord record);
 
   // FailedPrecondition, and nothing changes: the drawing has no such arrow.
@@ -66,6 +66,8 @@ class Session {
   // Of the machine that is about to start.
   void set_host(HostKind host) { record_.kvm = host.kvm; }
   void set_image_digest(std::string digest) { record_.image_digest = std::move(digest); }
+  // The process of its machine, as the registry keeps it; forgotten when the machine is gone.
+  void set_process(ProcessId process) { record_.process = std::move(process); }
   void set_pids(int process, int machine);
   capsem::v1::Session ToProto() const;
 

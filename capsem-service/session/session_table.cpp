@@ -37,10 +37,11 @@ StatusOr<SessionSlot*> SessionTable::Add(SessionSpec spec, HostKind host, int64_
   return slots_.back().get();
 }
 
-void SessionTable::Restore(SessionRecord record) {
+SessionSlot& SessionTable::Restore(SessionRecord record) {
   const std::string dir = folder_ + "/" + record.id.text();
   slots_.push_back(std::make_unique<SessionSlot>(loop_, Session(std::move(record)), dir));
   slots_.back()->recorded = true;
+  return *slots_.back();
 }
 
 SessionSlot* SessionTable::Find(const SessionId& id) {

@@ -34,8 +34,8 @@ class SessionTable {
   Status CheckName(const std::optional<SessionName>& name, const SessionSlot* own = nullptr);
   // A new one, creating; not recorded yet. AlreadyExists: the name.
   StatusOr<SessionSlot*> Add(SessionSpec spec, HostKind host, int64_t created_unix_ms);
-  // One that the registry has, stopped or failed.
-  void Restore(SessionRecord record);
+  // One that the registry has: running, stopped or failed.
+  SessionSlot& Restore(SessionRecord record);
   // By id or name. InvalidArgument: it can be neither. NotFound.
   StatusOr<SessionSlot*> Find(std::string_view session);
   SessionSlot* Find(const SessionId& id);

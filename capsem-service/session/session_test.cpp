@@ -89,10 +89,13 @@ TEST_CASE("a session is recorded as it is; one that is stopping, as running") {
   REQUIRE_OK(session.To(State::kRunning));
   REQUIRE(session.record().state == Recorded::kRunning);
   REQUIRE(session.record().used);
+  session.set_process({4711, 1, "boot"});
   REQUIRE_OK(session.To(State::kStopping));
   REQUIRE(session.record().state == Recorded::kRunning);
+  REQUIRE(session.record().process.pid == 4711);
   REQUIRE_OK(session.To(State::kStopped, "it powered itself off"));
   REQUIRE(session.record().state == Recorded::kStopped);
+  REQUIRE(session.record().process == ProcessId{});
   const Session again(session.record());
   REQUIRE(again.state() == State::kStopped);
   REQUIRE(again.record() == session.record());

@@ -41,13 +41,6 @@ Sessions::Sessions(Loop& loop, SessionTable& table, KvmStatus& kvm, MachineTools
                    const LoadedSettings& settings)
     : loop_(loop), table_(table), kvm_(kvm), tools_(std::move(tools)), settings_(settings) {}
 
-void Sessions::Restore(std::vector<SessionRecord> records) {
-  for (SessionRecord& record : records) {
-    if (record.kind != SessionKind::kPersistent) failures_.push_back(record.id);
-    table_.Restore(std::move(record));
-  }
-}
-
 void Sessions::Create(CreateSessionRequest request, Owner owner, Created created) {
   kvm_.Ask([self = weak_.Get(), wish = Wish{std::move(request), owner},
             created = std::move(created)](const KvmStatus::Answer& kvm) mutable {
@@ -137,13 +130,15 @@ void Sessions::StartBoot(SessionSlot& slot, Created created) {
   const SessionId id = slot.session.id();
   Boot::Events events{
       .on_started = [this, id] { OnStarted(id); },
+      .on_launched = [this,
+                      id](Done recorded) { table_.Record(*table_.Find(id), std::move(recorded)); },
       .on_machine =
           [self = weak_.Get(), id](const MachineEvent& event) {
             if (self) self->OnMachine(id, event);
           },
       .on_process_gone =
-          [self = weak_.Get(), id](const std::string& reason) {
-            if (self) self->OnProcessGone(id, reason);
+          [self = weak_.Get(), id](const ProcessEnd& end) {
+            if (self) self->OnProcessGone(id, end);
           },
       .on_done = [this, id](const Status& status) { OnBootDone(id, status); },
   };
@@ -219,12 +214,10 @@ void Sessions::OnMachine(const SessionId& id, const MachineEvent& event) {
   }
   if (event.state() != MachineEvent::STATE_GONE) return;
   if (!event.clean()) return OnDead(*slot, event.reason());
-  const std::string reason = event.restart() ? "it restarted itself" : "it powered itself off";
-  slot->client->Close(Died(slot->session, reason));
-  StartHalt(*slot, {Halt::Kind::kStop, {}, reason},
-            [self = weak_.Get(), id, again = event.restart()](const Status&) {
-              if (self && again) self->GoOnAfterRestart(id);
-            });
+  OnPoweredOff(*slot, event.restart() ? "it restarted itself" : "it powered itself off",
+               [self = weak_.Get(), id, again = event.restart()](const Status&) {
+                 if (self && again) self->GoOnAfterRestart(id);
+               });
 }
 
 // What does not stay is gone by now.
@@ -237,16 +230,24 @@ void Sessions::GoOnAfterRestart(const SessionId& id) {
   });
 }
 
-void Sessions::OnProcessGone(const SessionId& id, const std::string& reason) {
+void Sessions::OnPoweredOff(SessionSlot& slot, const std::string& reason, Done stopped) {
+  slot.client->Close(Died(slot.session, reason));
+  StartHalt(slot, {Halt::Kind::kStop, {}, reason}, std::move(stopped));
+}
+
+void Sessions::OnProcessGone(const SessionId& id, const ProcessEnd& end) {
+  adoptions_.erase(id);
   SessionSlot* const slot = table_.Find(id);
   if (slot == nullptr) return;
   slot->process = nullptr;
   slot->session.set_pids(0, 0);
   RemoveUnreadySocket(slot->dir);
   if (const auto boot = boots_.find(id); boot != boots_.end()) {
-    return boot->second->OnProcessGone(reason);
+    return boot->second->OnProcessGone(end.reason);
   }
-  if (slot->session.live()) return OnDead(*slot, reason);
+  if (slot->session.live() && end.clean)
+    return OnPoweredOff(*slot, end.reason, [](const Status&) {});
+  if (slot->session.live()) return OnDead(*slot, end.reason);
   table_.Touch(*slot);
   if (const auto halt = halts_.find(id); halt != halts_.end()) halt->second->OnProcessGone();
 }

@@ -1,6 +1,6 @@
 // What can be done with the machines of sessions: create, start, stop, restart, delete; and what
-// happens to sessions when their machines live or die. Runs the flows (boot, halt) and owns them.
-// What is allowed when is in verb_rules. Owned by app; loop thread.
+// happens to sessions when their machines live or die. Runs the flows (adoption, boot, halt) and
+// owns them. What is allowed when is in verb_rules. Owned by app; loop thread.
 #pragma once
 
 #include <absl/functional/any_invocable.h>
@@ -16,9 +16,11 @@
 #include "base/loop.h"
 #include "base/status.h"
 #include "session/admission.h"
+#include "session/adoption.h"
 #include "session/boot.h"
 #include "session/halt.h"
 #include "session/machine_tools.h"
+#include "session/recover.h"
 #include "session/session_table.h"
 #include "session/verb_rules.h"
 #include "supervise/kvm_status.h"
@@ -38,8 +40,8 @@ class Sessions {
   Sessions(const Sessions&) = delete;
   Sessions& operator=(const Sessions&) = delete;
 
-  // Those of an earlier service; before anything else.
-  void Restore(std::vector<SessionRecord> records);
+  // Those of an earlier service; before anything else. What runs is adopted: calls wait for that.
+  void Restore(std::vector<RecoveredSession> sessions);
   // Answers when the session is recorded and its machine is starting.
   void Create(capsem::v1::CreateSessionRequest request, Owner owner, Created created);
   // Answers when its machine is starting, or runs.
@@ -51,6 +53,9 @@ class Sessions {
   // Answers when nothing is left. When something is, it is still a session, failed, with the
   // reason.
   void Delete(std::string_view session, Done done);
+  // Leaves the machines that the next service can adopt to it; nothing is started from now on, and
+  // nothing of them is told any more. The others end when this does.
+  void HandOver();
   // Stops the persistent sessions and deletes the others; nothing is started from now on.
   void EndAll(absl::AnyInvocable<void()> done);
 
@@ -67,6 +72,8 @@ class Sessions {
   void StopOrJoin(SessionSlot& slot, Verdict::Action action, std::chrono::milliseconds grace,
                   Done done);
 
+  void Adopt(SessionSlot& slot, UniqueFd process);
+  void OnAdopted(const SessionId& id, const Status& status);
   void StartBoot(SessionSlot& slot, Created created);
   void OnStarted(const SessionId& id);
   void OnRecorded(const SessionId& id, const Status& recorded);
@@ -74,7 +81,8 @@ class Sessions {
   void OnBootDone(const SessionId& id, const Status& status);
   void GoOnAfterRestart(const SessionId& id);
   void OnMachine(const SessionId& id, const capsem::process::v1::MachineEvent& event);
-  void OnProcessGone(const SessionId& id, const std::string& reason);
+  void OnProcessGone(const SessionId& id, const ProcessEnd& end);
+  void OnPoweredOff(SessionSlot& slot, const std::string& reason, Done stopped);
   void OnDead(SessionSlot& slot, const std::string& reason);
   void ForgetOldFailures();
   void StartHalt(SessionSlot& slot, Halt::Plan plan, Done done);
@@ -91,6 +99,7 @@ class Sessions {
   bool closing_ = false;
   absl::AnyInvocable<void()> all_ended_;
   std::deque<SessionId> failures_;  // of ephemeral sessions, oldest first
+  std::map<SessionId, std::unique_ptr<Adoption>> adoptions_;
   std::map<SessionId, std::unique_ptr<Boot>> boots_;
   std::map<SessionId, Created> waiting_;  // for the session to be recorded and its machine to start
   std::map<SessionId, std::unique_ptr<Halt>> halts_;

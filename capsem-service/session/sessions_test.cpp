@@ -231,6 +231,34 @@ TEST_CASE("a session that was told of is recorded, and forgotten when it is gone
   REQUIRE(Recorded(f).empty());
 }
 
+TEST_CASE("the registry knows a process before anybody holds it, and forgets it with its machine") {
+  OneMachine f;
+  const std::string id = VALUE_OF(f.Create("box")).id();
+  REQUIRE(f.loop.RunUntil([&] { return f.process.hold != nullptr; }));
+  const ProcessId process = VALUE_OF(IdentifyProcess(f.Slot(id).process->pid()));
+  REQUIRE(Recorded(f)[0].process == process);
+  f.AwaitUp(id);
+  f.PowerOffAsAsked(id);
+  REQUIRE_OK(f.Stop(id));
+  REQUIRE(Recorded(f)[0].process == ProcessId{});
+}
+
+TEST_CASE("a process that cannot be recorded is ended, and its session fails with the reason") {
+  OneMachine f;
+  f.hold_disk = true;
+  const std::string id = VALUE_OF(f.Create("box")).id();
+  REQUIRE(f.loop.RunUntil([&] { return f.release_disk != nullptr; }));
+  {
+    auto other = VALUE_OF(sqlite::Database::Open(f.dir / "registry.db"));
+    REQUIRE_OK(other.RunScript("DROP TABLE session_env"));
+  }
+  f.release_disk();
+  f.Await(id, capsem::v1::SESSION_STATE_FAILED);
+  REQUIRE(f.Get(id).reason().find("is not recorded") != std::string::npos);
+  REQUIRE(f.process.hold == nullptr);
+  REQUIRE(!f.Slot(id).process);
+}
+
 TEST_CASE("a stopped session starts again on its own disk, as it was made") {
   OneMachine f;
   const std::string id = f.Run("box");

@@ -32,14 +32,17 @@ Status PutRecord(Database& database, const SessionRecord& record) {
   std::optional<std::string> name;
   if (record.name) name = record.name->text();
   TRY(database.Run(
-      "INSERT INTO sessions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"
+      "INSERT INTO sessions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,"
+      " ?15, ?16)"
       " ON CONFLICT (id) DO UPDATE SET name = ?2, kind = ?3, state = ?4, reason = ?5, image = ?6,"
       " image_digest = ?7, cpus = ?8, memory_mib = ?9, accelerator = ?10, used = ?11,"
-      " created_unix_ms = ?12, secret = ?13",
+      " created_unix_ms = ?12, secret = ?13, process_pid = ?14, process_start = ?15,"
+      " process_boot = ?16",
       record.id.text(), name, kKinds[static_cast<size_t>(record.kind)],
       kStates[static_cast<size_t>(record.state)], record.reason, record.image, record.image_digest,
       record.cpus, record.memory_mib, record.kvm ? "kvm" : "tcg", record.used,
-      record.created_unix_ms, record.secret));
+      record.created_unix_ms, record.secret, int64_t{record.process.pid},
+      static_cast<int64_t>(record.process.start), record.process.boot));
   TRY(database.Run("DELETE FROM session_env WHERE session = ?", record.id.text()));
   for (const auto& [key, value] : record.env)
     TRY(database.Run("INSERT INTO session_env VALUES (?, ?, ?)", record.id.text(), key, value));
@@ -71,6 +74,9 @@ StatusOr<SessionRecord> RecordOf(Statement& row) {
   record.used = row.Int(10) != 0;
   record.created_unix_ms = row.Int(11);
   record.secret = row.Text(12);
+  record.process.pid = static_cast<pid_t>(row.Int(13));
+  record.process.start = static_cast<uint64_t>(row.Int(14));
+  record.process.boot = row.Text(15);
   return record;
 }
 
@@ -78,7 +84,8 @@ StatusOr<std::vector<SessionRecord>> ReadRecords(Database& database) {
   std::vector<SessionRecord> records;
   Statement rows = TRY(database.Prepare(
       "SELECT id, name, kind, state, reason, image, image_digest, cpus, memory_mib, accelerator,"
-      " used, created_unix_ms, secret FROM sessions ORDER BY created_unix_ms, id"));
+      " used, created_unix_ms, secret, process_pid, process_start, process_boot FROM sessions "
+      "ORDER BY created_unix_ms, id"));
   while (TRY(rows.Step())) {
     StatusOr<SessionRecord> record = RecordOf(rows);
     if (!record.ok()) return DataLoss("a session of the registry: {}", Message(record.status()));
@@ -187,8 +194,22 @@ void Registry::WriteNext() {
         for (Change& change : batch->changes) change.done(batch->written);
         if (!self) return;
         self->writing_ = false;
-        if (!self->waiting_.empty()) self->WriteNext();
+        if (!self->waiting_.empty()) return self->WriteNext();
+        self->TellFlushed();
       });
+}
+
+void Registry::Flush(absl::AnyInvocable<void()> done) {
+  flushed_.push_back(std::move(done));
+  if (writing_) return;
+  loop_.Post([self = weak_.Get()] {
+    if (self) self->TellFlushed();
+  });
+}
+
+void Registry::TellFlushed() {
+  if (writing_) return;  // a change came in between: at its end
+  for (auto& done : std::exchange(flushed_, {})) done();
 }
 
 }  // namespace capsem::service

@@ -47,6 +47,8 @@ class Registry {
   void Put(SessionRecord record, Done done);
   // Forgets it. Nothing to forget is fine.
   void Remove(SessionId id, SessionKind kind, Done done);
+  // Answers when every change that was given is written, or could not be.
+  void Flush(absl::AnyInvocable<void()> done);
 
  private:
   struct Change {
@@ -59,12 +61,14 @@ class Registry {
   static Status Write(sqlite::Database& database, const std::vector<Change>& changes);
   void Add(Change change);
   void WriteNext();
+  void TellFlushed();
 
   Loop& loop_;
   // Shared with the pool thread that writes: nobody else touches it meanwhile.
   const std::shared_ptr<sqlite::Database> database_;
   std::vector<Change> waiting_;
   bool writing_ = false;
+  std::vector<absl::AnyInvocable<void()>> flushed_;
   WeakOwner<Registry> weak_{this};
 };
 

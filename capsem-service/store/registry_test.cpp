@@ -32,6 +32,7 @@ SessionRecord MakeRecord(const std::string& name = {}) {
   record.created_unix_ms = 1'700'000'000'000;
   record.env = {{"COLOR", "blue"}, {"EMPTY", ""}};
   record.secret = "0123456789abcdef";
+  record.process = {4711, 123'456'789, "7c0ffee0-0000-4000-8000-000000000000"};
   return record;
 }
 
@@ -73,6 +74,24 @@ TEST_CASE("a recorded session comes back as it was, with its variables") {
   REQUIRE_OK(f.Put(plain));
   f.Reopen();
   REQUIRE(f.Read() == std::vector<SessionRecord>{box, plain});
+}
+
+TEST_CASE("a flush is answered after all that was given before it") {
+  Fixture f;
+  std::string order;
+  const auto put = [&](const SessionRecord& record) {
+    f.registry->Put(record, [&](const Status& written) { order += written.ok() ? "w" : "x"; });
+  };
+  const auto flush = [&] { f.registry->Flush([&] { order += "f"; }); };
+  flush();
+  REQUIRE(order.empty());
+  put(MakeRecord("a"));
+  put(MakeRecord("b"));
+  flush();
+  REQUIRE(f.loop.RunUntil([&] { return order.size() == 4; }));
+  REQUIRE(order == "wwff");
+  flush();
+  REQUIRE(f.loop.RunUntil([&] { return order.size() == 5; }));
 }
 
 TEST_CASE("a second record of a session replaces the first, and forgetting takes all of it") {

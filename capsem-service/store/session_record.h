@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "base/process_id.h"
 #include "wire/ids.h"
 
 namespace capsem::service {
@@ -30,6 +31,7 @@ struct SessionRecord {
   int64_t created_unix_ms = 0;
   std::map<std::string, std::string> env = {};
   std::string secret = {};  // hex; what its capsem-process knows it by
+  ProcessId process = {};   // its capsem-process, while its machine lives
 
   bool operator==(const SessionRecord&) const = default;
 };

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/process_id.h"
 #include "base/unique_fd.h"
 
 namespace capsem::service {
@@ -23,6 +24,9 @@ namespace fs = std::filesystem;
 
 // From a SIGKILL to the end of a QEMU with much memory, on a busy host.
 constexpr std::chrono::seconds kEndLimit{5};
+
+// What was built anew since it started has " (deleted)" behind it.
+constexpr const char* kProcess = "capsem-process";
 
 struct Leftover {
   pid_t pid;
@@ -35,11 +39,14 @@ std::string LinkOf(pid_t pid, const char* name) {
   return fs::read_symlink(fmt::format("/proc/{}/{}", pid, name), error).string();
 }
 
+bool Runs(pid_t pid, const char* program) {
+  return fs::path(LinkOf(pid, "exe")).filename().string().starts_with(program);
+}
+
 // The session's folder that a process of a machine works in; empty: it is none. A shell that
 // somebody has there is none.
 std::string FolderOf(pid_t pid, const std::string& sessions) {
-  const std::string program = fs::path(LinkOf(pid, "exe")).filename().string();
-  if (!program.starts_with("capsem-process") && !program.starts_with("qemu-system-")) return {};
+  if (!Runs(pid, kProcess) && !Runs(pid, "qemu-system-")) return {};
   const std::string cwd = LinkOf(pid, "cwd");
   if (!cwd.starts_with(sessions + "/")) return {};
   const size_t begin = sessions.size() + 1;
@@ -47,7 +54,12 @@ std::string FolderOf(pid_t pid, const std::string& sessions) {
   return cwd.substr(begin, cwd.find_first_of("/ ", begin) - begin);
 }
 
-std::vector<Leftover> Find(const std::string& sessions) {
+bool IsSpared(pid_t pid, const std::set<pid_t>& spared) {
+  const auto stat = StatOf(pid);
+  return spared.contains(pid) || (stat && spared.contains(stat->parent));
+}
+
+std::vector<Leftover> Find(const std::string& sessions, const std::set<pid_t>& spared) {
   std::vector<Leftover> found;
   std::error_code error;
   for (const auto& entry : fs::directory_iterator("/proc", error)) {
@@ -55,7 +67,7 @@ std::vector<Leftover> Find(const std::string& sessions) {
     pid_t pid = 0;
     const auto [end, wrong] = std::from_chars(name.data(), name.data() + name.size(), pid);
     if (wrong != std::errc() || end != name.data() + name.size()) continue;
-    if (FolderOf(pid, sessions).empty()) continue;
+    if (FolderOf(pid, sessions).empty() || IsSpared(pid, spared)) continue;
     // Held before it is looked at again, so that no other process of that number is hit.
     UniqueFd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
     std::string folder = FolderOf(pid, sessions);
@@ -74,11 +86,17 @@ bool EndsBefore(const Leftover& leftover, Clock::TimePoint limit) {
 
 }  // namespace
 
-std::vector<std::string> EndLeftovers(const std::string& sessions) {
+bool IsProcessOf(pid_t pid, const std::string& session_dir) {
+  std::error_code error;
+  const std::string real = fs::canonical(session_dir, error).string();
+  return !error && Runs(pid, kProcess) && LinkOf(pid, "cwd") == real;
+}
+
+std::vector<std::string> EndLeftovers(const std::string& sessions, const std::set<pid_t>& spared) {
   std::error_code error;
   const std::string real = fs::canonical(sessions, error).string();
   if (error) return {};
-  const std::vector<Leftover> leftovers = Find(real);
+  const std::vector<Leftover> leftovers = Find(real, spared);
   for (const Leftover& leftover : leftovers)
     syscall(SYS_pidfd_send_signal, leftover.pidfd.get(), SIGKILL, nullptr, 0);
   std::vector<std::string> in_use;

@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 
+#include "base/log.h"
 #include "base/timer.h"
 #include "capsem/process/v1/process.grpc.pb.h"
 #include "rpc/client_call.h"
@@ -16,8 +17,12 @@
 namespace capsem::service {
 
 using capsem::process::v1::HoldRequest;
+using capsem::process::v1::IntroduceRequest;
+using capsem::process::v1::IntroduceResponse;
 using capsem::process::v1::Machine;
 using capsem::process::v1::MachineEvent;
+using capsem::process::v1::SetKeepRequest;
+using capsem::process::v1::SetKeepResponse;
 using capsem::process::v1::StopRequest;
 using capsem::process::v1::StopResponse;
 using capsem::v1::SignalRequest;
@@ -32,6 +37,9 @@ constexpr std::chrono::seconds kReasonLimit{1};
 // On top of the grace that the guest gets: for the message, QEMU's end and the answer.
 constexpr std::chrono::seconds kStopMargin{10};
 constexpr std::chrono::seconds kSignalLimit{30};
+// A process answers in milliseconds, many at once on a busy host in seconds; one that takes longer
+// than its lease is not held in time anyway.
+constexpr std::chrono::seconds kIntroduceLimit{15};
 
 // What a caller sees of a process that went away in the middle of a call.
 bool IsBroken(const Status& status) {
@@ -45,10 +53,19 @@ class ProcessClient::Impl : public std::enable_shared_from_this<Impl> {
  public:
   Impl(Loop& loop, std::string path) : loop_(loop), path_(std::move(path)) {}
 
+  void Introduce(const std::string& nonce, Introduced done) {
+    stub_ = Machine::NewStub(rpc::ConnectChannel(path_));
+    IntroduceRequest request;
+    request.set_nonce(nonce);
+    rpc::CallUnary(loop_, stub_->async(), &Async::Introduce, request, {kIntroduceLimit},
+                   std::move(done));
+  }
+
   void Open(std::string proof) {
     if (closed_) return;
     proof_ = {{wire::kProofKey, std::move(proof)}};
-    stub_ = Machine::NewStub(rpc::ConnectChannel(path_));
+    if (!stub_) stub_ = Machine::NewStub(rpc::ConnectChannel(path_));
+    open_ = true;
     auto calls = std::exchange(queue_, {});
     for (Call& call : calls) call(OkStatus());
   }
@@ -64,12 +81,12 @@ class ProcessClient::Impl : public std::enable_shared_from_this<Impl> {
     broken_.clear();
   }
 
-  // Calls back with Ok when the stub is there: now, or in its turn after Open; or with why it will
+  // Calls back with Ok when it is open: now, or in its turn after Open; or with why it will
   // never be.
   using Call = absl::AnyInvocable<void(const Status&)>;
   void WhenOpen(Call call) {
     if (closed_) return call(*closed_);
-    if (stub_) return call(OkStatus());
+    if (open_) return call(OkStatus());
     queue_.push_back(std::move(call));
   }
 
@@ -137,7 +154,8 @@ class ProcessClient::Impl : public std::enable_shared_from_this<Impl> {
 
   Loop& loop_;
   const std::string path_;
-  std::unique_ptr<Machine::Stub> stub_;  // null before Open
+  std::unique_ptr<Machine::Stub> stub_;  // null before Introduce and Open
+  bool open_ = false;
   std::map<std::string, std::string> proof_;
   std::optional<Status> closed_;
   std::deque<Call> queue_;
@@ -150,6 +168,9 @@ ProcessClient::ProcessClient(Loop& loop, std::string socket_path)
 
 ProcessClient::~ProcessClient() { Close(Unavailable("the session is gone")); }
 
+void ProcessClient::Introduce(const std::string& nonce, Introduced done) {
+  impl_->Introduce(nonce, std::move(done));
+}
 void ProcessClient::Open(std::string proof) { impl_->Open(std::move(proof)); }
 void ProcessClient::Close(const Status& reason) { impl_->Close(reason); }
 void ProcessClient::Hold(OnMachine on_machine) { impl_->Hold(std::move(on_machine)); }
@@ -161,6 +182,16 @@ std::unique_ptr<ProcessExec> ProcessClient::Exec(ProcessExec::Events events) {
 void ProcessClient::Signal(const SignalRequest& request, Done done) {
   impl_->CallUnary<SignalRequest, SignalResponse>(&Async::Signal, request, kSignalLimit,
                                                   std::move(done));
+}
+
+void ProcessClient::SetKeep(bool keep) {
+  SetKeepRequest request;
+  request.set_keep(keep);
+  impl_->CallUnary<SetKeepRequest, SetKeepResponse>(
+      &Async::SetKeep, request, kSignalLimit, [](const Status& status) {
+        // One that is gone keeps nothing; one that is of no use is ended by others.
+        if (!status.ok()) log::Debug("a process was not told what to keep", {{"reason", status}});
+      });
 }
 
 void ProcessClient::Stop(std::chrono::milliseconds grace, Done done) {

@@ -24,6 +24,7 @@ namespace capsem::service {
 class ProcessClient {
  public:
   using Done = absl::AnyInvocable<void(Status)>;
+  using Introduced = absl::AnyInvocable<void(StatusOr<capsem::process::v1::IntroduceResponse>)>;
   using OnMachine = absl::AnyInvocable<void(const capsem::process::v1::MachineEvent&)>;
 
   ProcessClient(Loop& loop, std::string socket_path);
@@ -31,6 +32,8 @@ class ProcessClient {
   ProcessClient(const ProcessClient&) = delete;
   ProcessClient& operator=(const ProcessClient&) = delete;
 
+  // Asks a process that is not of our launch who it is, with a nonce of ours; before Open.
+  void Introduce(const std::string& nonce, Introduced done);
   // The process listens; `proof` (wire/proof.h) goes with every call.
   void Open(std::string proof);
   void Close(const Status& reason);
@@ -39,6 +42,8 @@ class ProcessClient {
   void Hold(OnMachine on_machine);
   std::unique_ptr<ProcessExec> Exec(ProcessExec::Events events);
   void Signal(const capsem::v1::SignalRequest& request, Done done);
+  // Whether its session is kept, if nobody stands behind it any more one day.
+  void SetKeep(bool keep);
   // Answers when the machine is gone.
   void Stop(std::chrono::milliseconds grace, Done done);
 

@@ -7,8 +7,10 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <fstream>
 
 #include "base/log.h"
+#include "supervise/last_word.h"
 #include "wire/run_dir.h"
 
 namespace capsem::service {
@@ -65,22 +67,54 @@ std::string LastLine(const std::string& path) {
   return line.starts_with('{') ? std::string() : line;
 }
 
+std::string LogIn(const std::string& session_dir) {
+  return session_dir + "/" + session_file::kProcessLog;
+}
+
+// Of a capsem-process: QEMU, which its main thread has started. 0: there is none, or the kernel
+// does not say; then the process does, when it is held.
+pid_t FirstChildOf(pid_t pid) {
+  std::ifstream file(fmt::format("/proc/{}/task/{}/children", pid, pid));
+  pid_t child = 0;
+  file >> child;
+  return child;
+}
+
 }  // namespace
 
 StatusOr<std::unique_ptr<ProcessHost>> ProcessHost::Launch(Loop& loop, ProcessSpec spec,
                                                            Events events) {
-  const std::string log_path = spec.launch.session_dir() + "/" + session_file::kProcessLog;
-  std::unique_ptr<ProcessHost> host(new ProcessHost(loop, log_path, std::move(events)));
+  std::unique_ptr<ProcessHost> host(
+      new ProcessHost(loop, spec.launch.session_dir(), std::move(events)));
   TRY(host->Start(std::move(spec)));
   return host;
 }
 
-ProcessHost::ProcessHost(Loop& loop, std::string log_path, Events events)
-    : loop_(loop), log_path_(std::move(log_path)), events_(std::move(events)), start_limit_(loop) {}
+std::unique_ptr<ProcessHost> ProcessHost::Adopt(Loop& loop, pid_t pid, UniqueFd pidfd,
+                                                const std::string& session_dir, Events events) {
+  std::unique_ptr<ProcessHost> host(new ProcessHost(loop, session_dir, std::move(events)));
+  host->adopted_ =
+      Stray::Of(loop, pid, std::move(pidfd), [self = host.get()] { self->OnAdoptedGone(); });
+  if (const pid_t machine = FirstChildOf(pid)) host->HoldMachine(machine);
+  return host;
+}
+
+ProcessHost::ProcessHost(Loop& loop, std::string session_dir, Events events)
+    : loop_(loop),
+      session_dir_(std::move(session_dir)),
+      events_(std::move(events)),
+      start_limit_(loop) {}
+
+// A child ends with its owner by itself.
+ProcessHost::~ProcessHost() {
+  if (adopted_ && !left_) adopted_->Kill();
+}
 
 Status ProcessHost::Start(ProcessSpec spec) {
-  const UniqueFd log(open(log_path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
-  if (!log.valid()) return FromErrno("open {}", log_path_);
+  const std::string log_path = LogIn(session_dir_);
+  const UniqueFd log(open(log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+  if (!log.valid()) return FromErrno("open {}", log_path);
+  ForgetLastWord(session_dir_);
   int ready_pipe[2];
   if (pipe2(ready_pipe, O_CLOEXEC) != 0) return FromErrno("pipe");
   UniqueFd ready_end(ready_pipe[0]);
@@ -107,8 +141,7 @@ Status ProcessHost::Start(ProcessSpec spec) {
                          .on_drained = [] {},
                          .on_end = [](const Status&) {}});
   start_limit_.Start(kStartLimit, [this] {
-    killed_because_ = fmt::format("it did not listen within {} s", kStartLimit.count());
-    Kill();
+    Kill(fmt::format("it did not listen within {} s", kStartLimit.count()));
   });
   return OkStatus();
 }
@@ -117,17 +150,14 @@ void ProcessHost::OnReadyBytes(std::string_view bytes) {
   ready_word_ += bytes;
   if (ready_word_.size() < kReadyWord.size()) return;
   ready_ = nullptr;
-  if (ready_word_ != kReadyWord) {
-    killed_because_ = "it did not say that it listens";
-    return Kill();
-  }
+  if (ready_word_ != kReadyWord) return Kill("it did not say that it listens");
   start_limit_.Cancel();
   events_.on_listening();
 }
 
 void ProcessHost::HoldMachine(pid_t pid) {
-  if (machine_ || !child_->running()) return;
-  auto machine = Stray::Hold(loop_, pid, child_->pid(), [this] { TellWhenAllGone(); });
+  if (machine_ || !running()) return;
+  auto machine = Stray::Hold(loop_, pid, this->pid(), [this] { TellWhenAllGone(); });
   if (machine.ok()) {
     machine_ = *std::move(machine);
   } else {
@@ -135,20 +165,39 @@ void ProcessHost::HoldMachine(pid_t pid) {
   }
 }
 
-void ProcessHost::Kill() {
-  child_->Signal(SIGKILL);
+void ProcessHost::Kill(std::string why) {
+  if (!why.empty() && running()) killed_because_ = std::move(why);
+  if (child_) child_->Signal(SIGKILL);
+  if (adopted_) adopted_->Kill();
   if (machine_) machine_->Kill();
+}
+
+void ProcessHost::Leave() {
+  left_ = true;
+  if (child_) child_->Release();
+  events_.on_gone = nullptr;
 }
 
 void ProcessHost::OnExit(ExitReason reason) {
   start_limit_.Cancel();
-  if (!killed_because_.empty()) {
-    reason_ = fmt::format("capsem-process was ended: {}", killed_because_);
-  } else {
-    const std::string last = reason.signal == 0 ? LastLine(log_path_) : std::string();
-    reason_ = fmt::format("capsem-process ended with {}{}{}", reason.ToString(),
-                          last.empty() ? "" : "; it said last: ", last);
-  }
+  const std::string last = reason.signal == 0 ? LastLine(LogIn(session_dir_)) : std::string();
+  OnProcessGone({fmt::format("capsem-process ended with {}{}{}", reason.ToString(),
+                             last.empty() ? "" : "; it said last: ", last)});
+}
+
+// How it exited only its parent is told. One that has left a word was about to go: that we killed
+// it in the same moment is not why.
+void ProcessHost::OnAdoptedGone() {
+  const auto word = ReadLastWord(session_dir_);
+  if (word) killed_because_.clear();
+  OnProcessGone(word ? ProcessEnd{word->reason, word->clean}
+                     : ProcessEnd{"capsem-process was killed"});
+}
+
+void ProcessHost::OnProcessGone(ProcessEnd end) {
+  end_ = std::move(end);
+  if (!killed_because_.empty())
+    end_ = ProcessEnd{fmt::format("capsem-process was ended: {}", killed_because_)};
   // It dies with its parent anyway; this makes sure that nothing is left when on_gone is told.
   if (machine_) machine_->Kill();
   TellWhenAllGone();
@@ -156,9 +205,9 @@ void ProcessHost::OnExit(ExitReason reason) {
 
 void ProcessHost::TellWhenAllGone() {
   const bool machine_lives = machine_ && !machine_->gone();
-  if (reason_.empty() || machine_lives) return;
+  if (!end_ || machine_lives || !events_.on_gone) return;
   auto on_gone = std::move(events_.on_gone);  // it may destroy this
-  on_gone(reason_);
+  on_gone(*std::move(end_));
 }
 
 }  // namespace capsem::service

@@ -1,11 +1,12 @@
-// One capsem-process: launched, heard when it listens, noticed when it and its QEMU are gone. Owned
-// by a session's slot; loop thread. Destroying it kills both and does not wait for QEMU, which dies
-// with its parent.
+// One capsem-process: launched, or taken over from an earlier service; heard when it listens;
+// noticed when it and its QEMU are gone. Owned by a session's slot; loop thread. Destroying it
+// kills both, unless they were left, and does not wait for QEMU, which dies with its parent.
 #pragma once
 
 #include <absl/functional/any_invocable.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,40 +34,58 @@ struct ProcessSpec {
   std::vector<ProcessFile> files;
 };
 
+// How one ended.
+struct ProcessEnd {
+  std::string reason;  // a sentence
+  bool clean = false;  // its machine powered off; known only of one that was taken over
+};
+
 class ProcessHost {
  public:
   struct Events {
     absl::AnyInvocable<void()> on_listening;
-    // Once, and the last event: nothing of the machine lives any more. `reason` is a sentence.
-    absl::AnyInvocable<void(std::string reason)> on_gone;
+    // Once, and the last event: nothing of the machine lives any more.
+    absl::AnyInvocable<void(ProcessEnd)> on_gone;
   };
 
   static StatusOr<std::unique_ptr<ProcessHost>> Launch(Loop& loop, ProcessSpec spec, Events events);
+  // The capsem-process that another service launched for the session of that folder, proved to be
+  // it by `pidfd`. Nothing is heard of it but its end.
+  static std::unique_ptr<ProcessHost> Adopt(Loop& loop, pid_t pid, UniqueFd pidfd,
+                                            const std::string& session_dir, Events events);
+  ~ProcessHost();
   ProcessHost(const ProcessHost&) = delete;
   ProcessHost& operator=(const ProcessHost&) = delete;
 
-  pid_t pid() const { return child_->pid(); }
+  pid_t pid() const { return child_ ? child_->pid() : adopted_->pid(); }
   // The pid of its QEMU, as it said; a pid that is no child of it is not believed.
   void HoldMachine(pid_t pid);
   pid_t machine_pid() const { return machine_ ? machine_->pid() : 0; }
-  // Both at once; on_gone tells when that is so.
-  void Kill();
+  // Both at once; on_gone tells when that is so, and why it was, if `why` says so.
+  void Kill(std::string why = {});
+  // To go on without us: from here on nothing is told and nothing ended.
+  void Leave();
 
  private:
-  ProcessHost(Loop& loop, std::string log_path, Events events);
+  ProcessHost(Loop& loop, std::string session_dir, Events events);
   Status Start(ProcessSpec spec);
   void OnReadyBytes(std::string_view bytes);
+  bool running() const { return child_ ? child_->running() : !adopted_->gone(); }
   void OnExit(ExitReason reason);
+  void OnAdoptedGone();
+  void OnProcessGone(ProcessEnd end);
   void TellWhenAllGone();
 
   Loop& loop_;
-  const std::string log_path_;
+  const std::string session_dir_;
   Events events_;
   std::string ready_word_;
   std::string killed_because_;  // why we killed it; empty = we did not
-  std::string reason_;          // why it ended; empty = it lives
+  std::optional<ProcessEnd> end_;
+  bool left_ = false;
   std::unique_ptr<ByteStream> ready_;
-  std::unique_ptr<Child> child_;
+  std::unique_ptr<Child> child_;    // of our own launch; else
+  std::unique_ptr<Stray> adopted_;  // of another's
   std::unique_ptr<Stray> machine_;
   Timer start_limit_;
 };

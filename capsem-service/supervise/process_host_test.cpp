@@ -2,13 +2,16 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include <fstream>
 #include <optional>
 
+#include "base/process_id.h"
 #include "base/testing/status_matchers.h"
 #include "base/testing/temp_dir.h"
 #include "base/testing/test_loop.h"
+#include "supervise/last_word.h"
 
 namespace capsem::service {
 namespace {
@@ -41,13 +44,20 @@ struct Fixture {
     return ProcessHost::Launch(
         loop, std::move(spec),
         {.on_listening = [this] { listening = true; },
-         .on_gone = [this](std::string reason) { gone = std::move(reason); }});
+         .on_gone = [this](ProcessEnd end) { gone = std::move(end.reason); }});
   }
   void Start(const std::string& lines) { host = VALUE_OF(Launch(lines)); }
   void AwaitGone() {
     REQUIRE(loop.RunUntil([this] { return gone.has_value(); }));
   }
 };
+
+void LeaveWord(const std::string& path, const ProcessEnd& end) {
+  capsem::process::v1::LastWord word;
+  word.set_reason(end.reason);
+  word.set_clean(end.clean);
+  std::ofstream(path) << word.SerializeAsString();
+}
 
 }  // namespace
 
@@ -119,6 +129,64 @@ TEST_CASE("a machine that outlives its process is ended before the end is told")
   kill(f.host->pid(), SIGKILL);
   f.AwaitGone();
   REQUIRE(Read("/proc/" + std::to_string(machine) + "/cmdline").empty());
+}
+
+TEST_CASE("a process that was left goes on, and another host takes it over with its machine") {
+  Fixture f;
+  f.Start("sleep 60 & echo listening >&4; wait");
+  REQUIRE(f.loop.RunUntil([&] { return f.listening; }));
+  const ProcessId id = VALUE_OF(IdentifyProcess(f.host->pid()));
+  f.host->Leave();
+  f.host = nullptr;
+  std::optional<ProcessEnd> end;
+  f.host = ProcessHost::Adopt(
+      f.loop, id.pid, VALUE_OF(HoldProcess(id)), f.dir.path(),
+      {.on_listening = [] {}, .on_gone = [&](ProcessEnd told) { end = std::move(told); }});
+  REQUIRE(f.host->pid() == id.pid);
+  const pid_t machine = f.host->machine_pid();
+  REQUIRE(StatOf(machine)->parent == id.pid);
+  ProcessEnd expected;
+  SECTION("killed") {
+    expected.reason = "capsem-process was killed";
+    kill(id.pid, SIGKILL);
+  }
+  SECTION("gone after a last word") {
+    expected = {"it powered itself off", true};
+    LeaveWord(f.dir / "last_word", expected);
+    kill(id.pid, SIGTERM);
+  }
+  SECTION("gone after a last word, and ended in the same moment") {
+    expected = {"it powered itself off", true};
+    LeaveWord(f.dir / "last_word", expected);
+    f.host->Kill("it did not answer");
+  }
+  SECTION("ended by its host, with a reason") {
+    expected.reason = "capsem-process was ended: it does not know the secret";
+    f.host->Kill("it does not know the secret");
+  }
+  REQUIRE(f.loop.RunUntil([&] { return end.has_value(); }));
+  REQUIRE(end->reason == expected.reason);
+  REQUIRE(end->clean == expected.clean);
+  REQUIRE(Read("/proc/" + std::to_string(machine) + "/cmdline").empty());
+  REQUIRE(waitpid(id.pid, nullptr, 0) == id.pid);
+}
+
+TEST_CASE("a process that was taken over ends with its host") {
+  Fixture f;
+  f.Start("echo listening >&4; exec sleep 60");
+  REQUIRE(f.loop.RunUntil([&] { return f.listening; }));
+  const ProcessId id = VALUE_OF(IdentifyProcess(f.host->pid()));
+  f.host->Leave();
+  f.host = ProcessHost::Adopt(f.loop, id.pid, VALUE_OF(HoldProcess(id)), f.dir.path(), {});
+  f.host = nullptr;
+  REQUIRE(waitpid(id.pid, nullptr, 0) == id.pid);
+}
+
+TEST_CASE("the last word of an earlier machine is forgotten when another is started") {
+  Fixture f;
+  LeaveWord(f.dir / "last_word", {"old", true});
+  f.Start("echo listening >&4; exec sleep 60");
+  REQUIRE(!ReadLastWord(f.dir.path()));
 }
 
 TEST_CASE("a pid that is not the process's child is not believed") {

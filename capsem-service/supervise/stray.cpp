@@ -6,24 +6,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <fstream>
-#include <string>
+#include "base/process_id.h"
 
 namespace capsem::service {
-namespace {
-
-// The fourth field of /proc/PID/stat; the second is a name in parentheses that may hold anything. 0
-// = no such process.
-pid_t ParentOf(pid_t pid) {
-  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
-  std::string line;
-  std::getline(file, line);
-  const size_t name_end = line.rfind(')');
-  if (name_end == std::string::npos || name_end + 4 > line.size()) return 0;
-  return static_cast<pid_t>(std::strtol(line.c_str() + name_end + 4, nullptr, 10));
-}
-
-}  // namespace
 
 StatusOr<std::unique_ptr<Stray>> Stray::Hold(Loop& loop, pid_t pid, pid_t parent,
                                              absl::AnyInvocable<void()> on_gone) {
@@ -31,9 +16,15 @@ StatusOr<std::unique_ptr<Stray>> Stray::Hold(Loop& loop, pid_t pid, pid_t parent
   UniqueFd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
   if (!pidfd.valid() && errno == ESRCH) return NotFound("process {} is gone", pid);
   if (!pidfd.valid()) return FromErrno("hold process {}", pid);
-  if (ParentOf(pid) != parent) {
+  const auto stat = StatOf(pid);
+  if (!stat || stat->parent != parent) {
     return FailedPrecondition("process {} is not a child of capsem-process {}", pid, parent);
   }
+  return std::unique_ptr<Stray>(new Stray(loop, pid, std::move(pidfd), std::move(on_gone)));
+}
+
+std::unique_ptr<Stray> Stray::Of(Loop& loop, pid_t pid, UniqueFd pidfd,
+                                 absl::AnyInvocable<void()> on_gone) {
   return std::unique_ptr<Stray>(new Stray(loop, pid, std::move(pidfd), std::move(on_gone)));
 }
 

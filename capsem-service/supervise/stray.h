@@ -1,6 +1,6 @@
-// A process of a machine that is not our child: QEMU, which is capsem-process's. It is held by a
-// pidfd, opened first and proved second, so that a reused pid is never hit. Owned by process_host;
-// loop thread.
+// A process of a machine that is not our child: QEMU, which is capsem-process's, or a
+// capsem-process that an earlier service has left. It is held by a pidfd, opened first and proved
+// second, so that a reused pid is never hit. Owned by process_host; loop thread.
 #pragma once
 
 #include <absl/functional/any_invocable.h>
@@ -20,6 +20,9 @@ class Stray {
   // of `parent`.
   static StatusOr<std::unique_ptr<Stray>> Hold(Loop& loop, pid_t pid, pid_t parent,
                                                absl::AnyInvocable<void()> on_gone);
+  // One that was proved already: `pidfd` is of it (base/process_id).
+  static std::unique_ptr<Stray> Of(Loop& loop, pid_t pid, UniqueFd pidfd,
+                                   absl::AnyInvocable<void()> on_gone);
   Stray(const Stray&) = delete;
   Stray& operator=(const Stray&) = delete;
 

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,14 +12,21 @@
 #include "rpc/on_loop.h"
 #include "rpc/server_stream.h"
 #include "rpc/testing/test_server.h"
+#include "store/session_record.h"
+#include "wire/limits.h"
+#include "wire/proof.h"
 
 namespace capsem::service {
 
-class FakeProcess final : public capsem::process::v1::Machine::WithRawCallbackMethod_Hold<
-                              capsem::process::v1::Machine::WithRawCallbackMethod_Exec<
-                                  capsem::process::v1::Machine::WithRawCallbackMethod_Signal<
-                                      capsem::process::v1::Machine::WithRawCallbackMethod_Stop<
-                                          capsem::process::v1::Machine::Service>>>> {
+using FakeMachineBase = capsem::process::v1::Machine::WithRawCallbackMethod_Introduce<
+    capsem::process::v1::Machine::WithRawCallbackMethod_SetKeep<
+        capsem::process::v1::Machine::WithRawCallbackMethod_Hold<
+            capsem::process::v1::Machine::WithRawCallbackMethod_Exec<
+                capsem::process::v1::Machine::WithRawCallbackMethod_Signal<
+                    capsem::process::v1::Machine::WithRawCallbackMethod_Stop<
+                        capsem::process::v1::Machine::Service>>>>>>;
+
+class FakeProcess final : public FakeMachineBase {
  public:
   using ExecStream = rpc::ServerStream<capsem::v1::ExecInput, capsem::v1::ExecEvent>;
   using HoldStream = rpc::ServerWriter<capsem::process::v1::MachineEvent>;
@@ -39,6 +47,9 @@ class FakeProcess final : public capsem::process::v1::Machine::WithRawCallbackMe
   std::vector<capsem::v1::ExecInput> inputs;
   std::vector<capsem::v1::SignalRequest> signals;
   std::unique_ptr<HoldStream> hold;
+  // Whose it is, by its own words, and the secret that it knows.
+  SessionRecord knows{.id = SessionId::Generate()};
+  std::optional<bool> keep;
   int execs_closed = 0;
   bool inputs_ended = false;
 
@@ -51,6 +62,16 @@ class FakeProcess final : public capsem::process::v1::Machine::WithRawCallbackMe
     event.set_clean(clean);
     hold->Write(event);
   }
+  static capsem::process::v1::IntroduceResponse Introduction(const SessionRecord& record,
+                                                             const std::string& nonce) {
+    capsem::process::v1::IntroduceResponse said;
+    said.set_nonce(std::string(wire::kNonceBytes, 'p'));
+    said.set_proof(wire::ProcessProof(record.secret, nonce, said.nonce()));
+    said.set_session_id(record.id.text());
+    said.set_protocol_min(wire::kProcessProtocolMin);
+    said.set_protocol_max(wire::kProcessProtocolMax);
+    return said;
+  }
   // Ends every exec that still runs, as a process does whose machine is gone.
   void EndExecs(const Status& status) {
     for (const auto& exec : execs) exec->Finish(status);
@@ -58,6 +79,25 @@ class FakeProcess final : public capsem::process::v1::Machine::WithRawCallbackMe
   }
 
  private:
+  grpc::ServerUnaryReactor* Introduce(grpc::CallbackServerContext*, const grpc::ByteBuffer* in,
+                                      grpc::ByteBuffer* out) override {
+    using capsem::process::v1::IntroduceRequest;
+    using capsem::process::v1::IntroduceResponse;
+    return rpc::OnLoop<IntroduceRequest, IntroduceResponse>(
+        loop_, in, out, [this](const IntroduceRequest& request, auto reply) {
+          reply(Introduction(knows, request.nonce()));
+        });
+  }
+  grpc::ServerUnaryReactor* SetKeep(grpc::CallbackServerContext*, const grpc::ByteBuffer* in,
+                                    grpc::ByteBuffer* out) override {
+    using capsem::process::v1::SetKeepRequest;
+    using capsem::process::v1::SetKeepResponse;
+    return rpc::OnLoop<SetKeepRequest, SetKeepResponse>(
+        loop_, in, out, [this](const SetKeepRequest& request, auto reply) {
+          keep = request.keep();
+          reply(SetKeepResponse());
+        });
+  }
   grpc::ServerWriteReactor<grpc::ByteBuffer>* Hold(grpc::CallbackServerContext*,
                                                    const grpc::ByteBuffer* in) override {
     return HoldStream::Accept<capsem::process::v1::HoldRequest>(

@@ -38,6 +38,7 @@ class Service:
         self.variables = variables
         self.cli = cli.Cli(self.home, **variables)
         self.socket = f"{self.home}/run/service.sock"
+        self.programs = paths.BIN
         self.process = None
         self._api = None
         self._start_at_enter = start
@@ -60,7 +61,7 @@ class Service:
         # As the service itself makes it.
         with open(f"{self.home}/service.log", "ab", opener=lambda path, how: os.open(path, how, 0o600)) as log:
             self.process = subprocess.Popen(
-                [paths.BIN / "capsem-service", "--ready-fd", str(write_end), *self._flags], cwd="/", stdin=subprocess.DEVNULL,
+                [f"{self.programs}/capsem-service", "--ready-fd", str(write_end), *self._flags], cwd="/", stdin=subprocess.DEVNULL,
                 stdout=log, stderr=log, pass_fds=[write_end], start_new_session=True,
                 env=cli.environment(self.home, **self.variables))
         os.close(write_end)
@@ -68,9 +69,9 @@ class Service:
             said = ready.readline()
         assert said == b"listening\n", f"the service did not get ready: {said!r}\n{self.logs()}"
 
-    def kill(self):
-        """As a crash would: SIGKILL."""
-        self.process.send_signal(signal.SIGKILL)
+    def kill(self, how=signal.SIGKILL):
+        """As a crash would; the machines go on, for their lease."""
+        self.process.send_signal(how)
         self.process.wait()
         self.forget_connection()
 
@@ -128,8 +129,10 @@ class Service:
                 raise AssertionError(text)
 
     def _shut_down(self, trouble):
-        """Whether we started it or the CLI did."""
+        """Whether we started it or the CLI did; one that is gone and has left machines comes back for them."""
         try:
+            if self.process is not None and self.process.poll() is not None and self.processes():
+                self.cli.run("list")
             rpc.Api(self.socket).system.Shutdown(rpc.system_pb2.ShutdownRequest(), timeout=SHUTDOWN_LIMIT)
         except grpc.RpcError as error:
             if error.code() != grpc.StatusCode.UNAVAILABLE:

@@ -52,7 +52,9 @@ const Verb kServiceRunVerb = {
     .about =
         "Other verbs start it by themselves, in the background. One service per user: a second "
         "one\n"
-        "says so and exits with 0.",
+        "says so and exits with 0. On SIGTERM and Ctrl-C it leaves the machines to the next "
+        "service; when\n"
+        "none comes within 10 s, sessions that stay are stopped and the others are gone.",
     .options = {},
     .example = "  capsem service run",
     .failures =
@@ -67,7 +69,13 @@ const Verb kServiceStopVerb = {
     .alias = "",
     .synopsis = "[OPTION…]",
     .summary = "End every session, then the service.",
-    .about = "Returns when it is gone. With --json: whether there was one to stop.",
+    .about =
+        "Sessions that stay are powered off, the others are gone. Returns when the service is "
+        "gone. "
+        "With\n"
+        "--json: whether there was one to stop. To replace it and keep the machines running, send "
+        "it\n"
+        "SIGTERM instead: the next service takes them over.",
     .options = {{"-q, --quiet", "", "say nothing"}, kJsonOption},
     .example = "  capsem service stop",
     .failures =
