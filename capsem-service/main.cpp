@@ -6,33 +6,23 @@
 #include "app.h"
 #include "base/log.h"
 #include "config.h"
-#include "guard/single_instance.h"
+#include "notify_socket.h"
 #include "ready_pipe.h"
 #include "settings/settings.h"
 #include "signal_watch.h"
-#include "socket_wait.h"
+#include "turn.h"
 #include "wire/exit_code.h"
 
 namespace capsem::service {
 namespace {
 
-// A service that has the lock serves within a second; this is for one that starts on a very busy
-// host.
-constexpr std::chrono::seconds kOtherLimit{30};
 // Of service.log, and as much of the one before it: some ten thousand sessions' lives each.
 constexpr size_t kLogBytes = size_t{8} << 20;
 
-StatusOr<int> AwaitOther(Loop& loop, const Config& config) {
-  Status answer;
-  SocketWait wait(loop, config.dirs.ServiceSocket(), kOtherLimit, [&](const Status& status) {
-    answer = status;
-    loop.Stop();
-  });
-  loop.Run();
-  TRY(answer);
-  std::fprintf(stderr, "capsem-service: another service serves %s already\n",
-               config.dirs.ServiceSocket().c_str());
+int Leave(const Config& config, const std::string& other) {
+  std::fprintf(stderr, "capsem-service: %s\n", other.c_str());
   SayReady(config.ready_fd);
+  TellSystemd("READY=1");
   return 0;
 }
 
@@ -42,17 +32,22 @@ StatusOr<int> Run(int argc, char** argv) {
   TRY(config.dirs.Make());
   // Never destroyed: gRPC's threads may post to it until the process is gone.
   Loop& loop = *new Loop;
-  const auto lock = TRY(SingleInstance::Acquire(config.dirs.ServiceLock()));
-  if (!lock) return AwaitOther(loop, config);
+  const Turn turn = TRY(TakeTurn(loop, config.dirs, CAPSEM_VERSION));
+  if (!turn.lock) return Leave(config, turn.other);
   LoadedSettings settings = TRY(LoadSettings(SettingsFiles::Of(config.dirs)));
   if (!config.foreground) TRY(log::KeepIn(config.dirs.ServiceLog(), kLogBytes));
   log::Configure("capsem-service", "");
   const auto app = TRY(App::Create(loop, config, std::move(settings)));
-  const auto signals = TRY(SignalWatch::Create(
-      loop, SignalWatch::HangupOf(STDERR_FILENO),
-      {.on_end = [&app] { app->End([] {}); }, .on_reload = [&app] { app->Reload(); }}));
+  const auto signals = TRY(SignalWatch::Create(loop, SignalWatch::HangupOf(STDERR_FILENO),
+                                               {.on_end =
+                                                    [&app] {
+                                                      TellSystemd("STOPPING=1");
+                                                      app->HandOver();
+                                                    },
+                                                .on_reload = [&app] { app->Reload(); }}));
   log::Info("serving", {{"socket", config.dirs.ServiceSocket()}, {"pid", getpid()}});
   SayReady(config.ready_fd);
+  TellSystemd("READY=1");
   loop.Run();
   log::Info("ended");
   return 0;
