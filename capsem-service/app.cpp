@@ -171,14 +171,13 @@ MachineTools App::Tools() {
   };
   tools.process_env = ChildEnv(OwnEnvironment());
   tools.test_rpcs = config_.test_rpcs;
-  tools.orphan_lease = config_.orphan_lease;
+  tools.orphan_lease = [this] { return std::chrono::seconds(settings_.values.orphan_lease_s); };
   return tools;
 }
 
 void App::HandOver() {
   if (std::exchange(ending_, true)) return;
-  log::Info("leaving the machines to the next service",
-            {{"lease_ms", config_.orphan_lease.count()}});
+  log::Info("leaving the machines to the next service");
   gateway_.Stop();
   sessions_.HandOver();
   endpoint_->Shutdown(kFarewell, [this] { registry_->Flush([this] { loop_.Stop(); }); });

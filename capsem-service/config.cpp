@@ -12,9 +12,6 @@ constexpr const char* kUsage =
     "capsem-service [--foreground] [--ready-fd N] [--gateway off|PORT]; folders come from "
     "CAPSEM_HOME or XDG";
 
-// Longer, and a machine that nobody will ever ask for again would be a leak.
-constexpr std::chrono::milliseconds kMaxOrphanLease = std::chrono::minutes(10);
-
 Status Usage(std::string_view what) { return WithRemedy(InvalidArgument("{}", what), kUsage); }
 
 StatusOr<int> ParseFd(std::string_view text) {
@@ -36,17 +33,6 @@ StatusOr<std::optional<uint16_t>> ParseGateway(std::string_view text) {
   return port;
 }
 
-StatusOr<std::chrono::milliseconds> ParseLease(std::string_view text) {
-  uint32_t ms = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), ms);
-  const std::chrono::milliseconds lease(ms);
-  if (error != std::errc() || end != text.data() + text.size() || lease > kMaxOrphanLease) {
-    return Usage(fmt::format("CAPSEM_ORPHAN_LEASE_MS has milliseconds, {} at most, not {}",
-                             kMaxOrphanLease.count(), text));
-  }
-  return lease;
-}
-
 StatusOr<std::string> OwnFolder() {
   std::error_code error;
   const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
@@ -60,9 +46,6 @@ StatusOr<Config> Config::FromArguments(int argc, char** argv) {
   Config config;
   if (const char* gateway = getenv("CAPSEM_GATEWAY")) {
     config.gateway_port = TRY(ParseGateway(gateway));
-  }
-  if (const char* lease = getenv("CAPSEM_ORPHAN_LEASE_MS")) {
-    config.orphan_lease = TRY(ParseLease(lease));
   }
   for (int i = 1; i < argc; ++i) {
     const std::string_view flag = argv[i];

@@ -2,13 +2,11 @@
 // from then on.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
 
 #include "base/status.h"
-#include "wire/limits.h"
 #include "wire/run_dir.h"
 
 namespace capsem::service {
@@ -19,13 +17,10 @@ struct Config {
   int ready_fd = -1;        // told "listening\n" when the socket serves; -1 = nobody waits
   // Of the gateway; 0 = any that is free, nullopt = there shall be none.
   std::optional<uint16_t> gateway_port = 0;
-  // How long a machine goes on when its service is gone (architecture: the lease).
-  std::chrono::milliseconds orphan_lease = wire::kOrphanLease;
   RunDir dirs;
   std::string programs;  // the folder of our own programs
 
-  // InvalidArgument: an unknown flag. CAPSEM_GATEWAY says the same as --gateway, which wins;
-  // CAPSEM_ORPHAN_LEASE_MS shortens the lease, for tests.
+  // InvalidArgument: an unknown flag. CAPSEM_GATEWAY says the same as --gateway, which wins.
   static StatusOr<Config> FromArguments(int argc, char** argv);
   std::string Program(const char* name) const { return programs + "/" + name; }
 };

@@ -45,21 +45,6 @@ TEST_CASE("the gateway is there unless it is told off, at any port or at one") {
   unsetenv("CAPSEM_GATEWAY");
 }
 
-TEST_CASE("a machine waits ten seconds for the next service, or as tests want it") {
-  TempDir home;
-  setenv("CAPSEM_HOME", home.path().c_str(), 1);
-  REQUIRE(VALUE_OF(Parse({})).orphan_lease == std::chrono::seconds(10));
-  setenv("CAPSEM_ORPHAN_LEASE_MS", "0", 1);
-  REQUIRE(VALUE_OF(Parse({})).orphan_lease.count() == 0);
-  setenv("CAPSEM_ORPHAN_LEASE_MS", "600000", 1);
-  REQUIRE(VALUE_OF(Parse({})).orphan_lease == std::chrono::minutes(10));
-  for (const char* wrong : {"", "-1", "1s", "600001", "99999999999"}) {
-    setenv("CAPSEM_ORPHAN_LEASE_MS", wrong, 1);
-    REQUIRE_CODE(Parse({}), kInvalidArgument);
-  }
-  unsetenv("CAPSEM_ORPHAN_LEASE_MS");
-}
-
 TEST_CASE("flags that mean nothing are refused with the usage") {
   TempDir home;
   setenv("CAPSEM_HOME", home.path().c_str(), 1);

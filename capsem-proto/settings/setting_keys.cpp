@@ -13,6 +13,8 @@ constexpr uint32_t kMostRunning = 1000;
 // 1 TiB of a disk that no session may take; and of what one session may have.
 constexpr uint32_t kMostFreeMib = 1024 * 1024;
 constexpr uint32_t kMostDiskGib = 1024;
+// Longer, and a machine that nobody will ever ask for again would be a leak.
+constexpr uint32_t kMostLeaseSeconds = 600;
 
 constexpr std::string_view kFromNextStart = "sessions that are started from then on";
 constexpr std::string_view kFromNextCreate = "sessions that are created from then on";
@@ -82,6 +84,13 @@ const std::vector<SettingKey>& SettingKeys() {
        .allows = IsIsolation,
        .wanted = R"("any" or "hardware")",
        .help = "\"hardware\": no session starts where KVM cannot be used",
+       .applies = kFromNextStart},
+      {.name = "orphan_lease_s",
+       .field = &Settings::orphan_lease_s,
+       .standard = "10",
+       .least = 0,
+       .most = kMostLeaseSeconds,
+       .help = "how long machines go on when the service is gone, waiting for the next, in seconds",
        .applies = kFromNextStart},
       {.name = "default_cpus",
        .field = &Settings::default_cpus,

@@ -22,6 +22,7 @@ struct Settings {
   uint32_t max_running = 10;
   uint32_t min_free_mib = 2048;
   std::string require_isolation = "any";
+  uint32_t orphan_lease_s = 10;
 
   bool operator==(const Settings&) const = default;
 };

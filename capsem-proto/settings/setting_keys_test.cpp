@@ -40,6 +40,7 @@ TEST_CASE("the defaults are the limits that the API speaks of") {
   REQUIRE(settings.max_running == wire::kMaxRunningSessions);
   REQUIRE(uint64_t{settings.min_free_mib} << 20 == wire::kMinFreeBytes);
   REQUIRE(uint64_t{settings.default_disk_gib} << 30 == wire::kDiskBytes);
+  REQUIRE(std::chrono::seconds(settings.orphan_lease_s) == wire::kOrphanLease);
 }
 
 TEST_CASE("a value within its range is taken, for its key alone") {
@@ -54,6 +55,8 @@ TEST_CASE("a value within its range is taken, for its key alone") {
       {"min_free_mib = 1048576", {.min_free_mib = 1048576}},
       {"require_isolation = \"hardware\"", {.require_isolation = "hardware"}},
       {"require_isolation = 'any'", {}},
+      {"orphan_lease_s = 0", {.orphan_lease_s = 0}},
+      {"orphan_lease_s = 600", {.orphan_lease_s = 600}},
       {"default_cpus = 8", {.default_cpus = 8}},
       {"default_memory_mib = 256", {.default_memory_mib = 256}},
       {"default_memory_mib = 16384", {.default_memory_mib = 16384}},
@@ -77,6 +80,7 @@ TEST_CASE("a value outside its range is refused with the range") {
       Case{"max_running = 4294967297", "4294967297"}, Case{"max_running = \"10\"", "\"10\""},
       Case{"max_running = 1.0", "a number with decimals"}, Case{"max_running = true", "a boolean"},
       Case{"min_free_mib = 63", "64 to 1048576"}, Case{"default_cpus = 9", "from 1 to 8"},
+      Case{"orphan_lease_s = 601", "from 0 to 600"},
       Case{"default_memory_mib = 255", "256 to 16384"}, Case{"default_disk_gib = 0", "1 to 1024"},
       Case{"default_image = ''", "an image's name"},
       Case{"default_image = '../x'", "an image's name"}, Case{"default_image = 1", "image's name"},

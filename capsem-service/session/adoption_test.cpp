@@ -78,7 +78,7 @@ TEST_CASE("a machine that was left goes on under the next service, and calls wai
   const pid_t pid = f.Slot(id).process->pid();
   RecoveredSession left = LeftBehind(f, id);
   SessionTable table(f.loop, f.dir.path(), *f.registry);
-  Sessions next(f.loop, table, f.kvm, {}, f.dir.path());
+  Sessions next(f.loop, table, f.kvm, {}, f.settings);
   f.process.knows = left.record;
   f.process.hold = nullptr;
   std::vector<RecoveredSession> recovered;
@@ -114,7 +114,7 @@ TEST_CASE("a process that does not prove itself is ended, and its session fails 
   std::vector<RecoveredSession> recovered;
   recovered.push_back(LeftBehind(f, id));
   SessionTable table(f.loop, f.dir.path(), *f.registry);
-  Sessions next(f.loop, table, f.kvm, {}, f.dir.path());
+  Sessions next(f.loop, table, f.kvm, {}, f.settings);
   f.process.knows = recovered[0].record;
   f.process.knows.secret = "another";
   f.process.hold = nullptr;
@@ -144,7 +144,7 @@ TEST_CASE("a machine that powered off before it could be held is stopped, not fa
   kill(pid, SIGKILL);
   f.server->Stop();
   SessionTable table(f.loop, f.dir.path(), *f.registry);
-  Sessions next(f.loop, table, f.kvm, {}, f.dir.path());
+  Sessions next(f.loop, table, f.kvm, {}, f.settings);
   next.Restore(std::move(recovered));
   SessionSlot& slot = *VALUE_OF(table.Find("box"));
   REQUIRE(f.loop.RunUntil([&] { return slot.session.state() == Session::State::kStopped; }));

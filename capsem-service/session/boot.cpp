@@ -128,7 +128,8 @@ LaunchSpec Boot::MakeLaunchSpec(const std::vector<std::string>& argv) const {
   launch.set_keep(slot_.session.persistent());
   // A bound session ends with its call, and that with us.
   const bool outlives_us = record.kind != SessionKind::kBound;
-  launch.set_orphan_lease_ms(outlives_us ? static_cast<uint32_t>(tools_.orphan_lease.count()) : 0);
+  launch.set_orphan_lease_ms(outlives_us ? static_cast<uint32_t>(tools_.orphan_lease().count())
+                                         : 0);
   return launch;
 }
 

@@ -46,8 +46,10 @@ struct MachineTools {
   absl::AnyInvocable<void(const MachineRequest&, Done<std::vector<std::string>>)> compile;
   std::vector<std::string> process_env;
   bool test_rpcs = false;  // LaunchSpec.test_rpcs
-  // How long a machine goes on without a service.
-  std::chrono::milliseconds orphan_lease = wire::kOrphanLease;
+  // How long a machine that starts now goes on without a service.
+  absl::AnyInvocable<std::chrono::milliseconds() const> orphan_lease = [] {
+    return wire::kOrphanLease;
+  };
 };
 
 }  // namespace capsem::service

@@ -12,8 +12,8 @@ from support.eventually import eventually
 
 pytestmark = pytest.mark.config
 
-KEYS = ["max_running", "min_free_mib", "require_isolation", "default_cpus", "default_memory_mib", "default_disk_gib",
-        "default_image"]
+KEYS = ["max_running", "min_free_mib", "require_isolation", "orphan_lease_s", "default_cpus",
+        "default_memory_mib", "default_disk_gib", "default_image"]
 
 
 @pytest.fixture

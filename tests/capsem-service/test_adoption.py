@@ -176,7 +176,7 @@ def test_a_row_that_lies_is_not_believed_and_no_stranger_is_signalled(fresh_caps
 
 
 def test_without_a_service_what_stays_is_stopped_cleanly_and_the_rest_goes():
-    with capsem_home.CapsemHome(CAPSEM_ORPHAN_LEASE_MS="1000") as home:
+    with capsem_home.CapsemHome(config="orphan_lease_s = 1\n") as home:
         stays, mortal = home.create("-n", "stays"), home.create()
         later = home.create()
         assert home.exec(stays, "sh", "-c", "echo kept > /root/file").code == 0  # no sync: the stop does it

@@ -58,7 +58,7 @@ def test_an_exec_on_a_failed_session_says_what_to_do(capsem, client):
 
 
 def test_kill_9_of_the_service_leaves_nothing_after_the_lease():
-    with capsem_home.CapsemHome(CAPSEM_ORPHAN_LEASE_MS="500") as home:
+    with capsem_home.CapsemHome(config="orphan_lease_s = 1\n") as home:
         sessions = [home.create() for _ in range(2)]
         assert home.exec(sessions[0], "true").code == 0
         home.kill()

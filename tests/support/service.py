@@ -28,13 +28,16 @@ SHARED = ("images", "keys", "cache")
 
 
 class Service:
-    def __init__(self, own_images=False, start=True, test_rpcs=False, **variables):
+    def __init__(self, own_images=False, start=True, test_rpcs=False, config="", **variables):
         # Short, for socket paths hold 107 bytes; not in a test's own folder, whose name tells a story.
         self.home = tempfile.mkdtemp(prefix="cs", dir="/tmp")
         if not own_images:
             for name in SHARED:
                 (paths.SHARED_HOME / name).mkdir(mode=0o700, parents=True, exist_ok=True)
                 os.symlink(paths.SHARED_HOME / name, f"{self.home}/{name}")
+        if config:
+            with open(f"{self.home}/config.toml", "w", encoding="utf-8") as file:
+                file.write(config)
         self.variables = variables
         self.cli = cli.Cli(self.home, **variables)
         self.socket = f"{self.home}/run/service.sock"

@@ -50,11 +50,10 @@ const Verb kServiceRunVerb = {
     .synopsis = "",
     .summary = "Be the service, in the foreground; its log goes to stderr.",
     .about =
-        "Other verbs start it by themselves, in the background. One service per user: a second "
-        "one\n"
-        "says so and exits with 0. On SIGTERM and Ctrl-C it leaves the machines to the next "
-        "service; when\n"
-        "none comes within 10 s, sessions that stay are stopped and the others are gone.",
+        "Other verbs start it by themselves, in the background. One service per user: a second\n"
+        "one says so and exits with 0. On SIGTERM and Ctrl-C it leaves the machines to the next\n"
+        "service; when none comes within orphan_lease_s (`capsem config show`; 10 s), sessions\n"
+        "that stay are stopped and the others are gone.",
     .options = {},
     .example = "  capsem service run",
     .failures =
@@ -70,12 +69,9 @@ const Verb kServiceStopVerb = {
     .synopsis = "[OPTION…]",
     .summary = "End every session, then the service.",
     .about =
-        "Sessions that stay are powered off, the others are gone. Returns when the service is "
-        "gone. "
-        "With\n"
-        "--json: whether there was one to stop. To replace it and keep the machines running, send "
-        "it\n"
-        "SIGTERM instead: the next service takes them over.",
+        "Sessions that stay are powered off, the others are gone. Returns when the service is\n"
+        "gone. With --json: whether there was one to stop. To replace it and keep the machines\n"
+        "running, send it SIGTERM instead: the next service takes them over.",
     .options = {{"-q, --quiet", "", "say nothing"}, kJsonOption},
     .example = "  capsem service stop",
     .failures =
