@@ -29,8 +29,9 @@ Status RemoveSessionDir(const std::string& path) {
       "see what keeps it (its permissions, `lsattr`, `mount`), then delete the session again");
 }
 
-void RemoveUnreadySocket(const std::string& path) {
-  unlink((path + "/" + session_file::kProcessSocket + "~").c_str());
+void RemoveSockets(const std::string& path) {
+  const std::string socket = path + "/" + session_file::kProcessSocket;
+  for (const std::string& name : {socket, socket + "~"}) unlink(name.c_str());
 }
 
 void RemoveSessionDisk(const std::string& path) {

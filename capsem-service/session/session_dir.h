@@ -11,8 +11,8 @@
 
 namespace capsem::service {
 
-// What a capsem-process leaves that is killed before it listens (rpc/endpoint).
-void RemoveUnreadySocket(const std::string& path);
+// What a capsem-process leaves that is killed, also before it listens (rpc/endpoint).
+void RemoveSockets(const std::string& path);
 
 // AlreadyExists: the id is taken on disk.
 Status MakeSessionDir(const std::string& path);

@@ -47,6 +47,17 @@ TEST_CASE("only folders with a session's id count as sessions") {
   REQUIRE(SessionDirsIn(dir / "nowhere").empty());
 }
 
+TEST_CASE("of a process that was killed no socket stays, and everything else does") {
+  TempDir dir;
+  for (const char* name : {"process.sock", "process.sock~", "disk.img"})
+    std::ofstream(dir / name) << "x";
+  RemoveSockets(dir.path());
+  RemoveSockets(dir.path());
+  REQUIRE(!std::filesystem::exists(dir / "process.sock"));
+  REQUIRE(!std::filesystem::exists(dir / "process.sock~"));
+  REQUIRE(std::filesystem::exists(dir / "disk.img"));
+}
+
 TEST_CASE("the disk of a failed session goes, its logs stay") {
   TempDir dir;
   REQUIRE_OK(MakeSessionDir(dir / "abcdefghijkl"));

@@ -241,7 +241,7 @@ void Sessions::OnProcessGone(const SessionId& id, const ProcessEnd& end) {
   if (slot == nullptr) return;
   slot->process = nullptr;
   slot->session.set_pids(0, 0);
-  RemoveUnreadySocket(slot->dir);
+  RemoveSockets(slot->dir);
   if (const auto boot = boots_.find(id); boot != boots_.end()) {
     return boot->second->OnProcessGone(end.reason);
   }

@@ -50,13 +50,21 @@ struct OneMachine {
     tools.make_disk = [this](const std::string& folder, auto done) {
       MakeDisk(folder, std::move(done));
     };
-    tools.compile = [this](const MachineRequest&, auto done) {
+    tools.compile = [this](const MachineRequest& request, auto done) {
+      Serve(request.session_dir);
       if (!argv.ok()) return Answer<std::vector<std::string>>(std::move(done), argv);
       Answer<std::vector<std::string>>(std::move(done), std::vector<std::string>{"qemu"});
     };
     sessions.emplace(loop, table, kvm, std::move(tools), settings);
   }
 
+  // The test's socket, by another name in the session's folder: each process has one as its own.
+  void Serve(const std::string& folder) {
+    const std::string socket = dir / "test.sock";
+    if (!server) server.emplace(loop, std::vector<grpc::Service*>{&process}, socket);
+    std::error_code error;
+    std::filesystem::create_hard_link(socket, folder + "/process.sock", error);
+  }
   void Script(const std::string& name, const std::string& lines) {
     std::ofstream(dir / name) << "#!/bin/sh\n" << lines << "\n";
     chmod((dir / name).c_str(), 0700);
@@ -70,8 +78,6 @@ struct OneMachine {
   static UniqueFd Null() { return UniqueFd(open("/dev/null", O_RDWR | O_CLOEXEC)); }
   void MakeDisk(const std::string& folder, MachineTools::Done<UniqueFd> done) {
     std::ofstream(folder + "/disk.img") << "disk";
-    const std::string socket = folder + "/process.sock";
-    if (disk.ok() && !server) server.emplace(loop, std::vector<grpc::Service*>{&process}, socket);
     auto answer = [this, done = std::move(done)]() mutable {
       if (!disk.ok()) return Answer<UniqueFd>(std::move(done), disk);
       Answer<UniqueFd>(std::move(done), Null());
