@@ -70,9 +70,10 @@ StatusOr<std::unique_ptr<App>> App::Create(Loop& loop, const Config& config,
   auto recovered = TRY(RecoverSessions(config.dirs.Sessions(), *registry));
   std::unique_ptr<App> app(new App(loop, config, std::move(settings), std::move(registry)));
   app->sessions_.Restore(std::move(recovered));
-  app->endpoint_ = TRY(rpc::ServerEndpoint::Listen(
-      loop, config.dirs.ServiceSocket(),
-      {&app->sessions_rpc_, &app->execs_rpc_, &app->images_rpc_, &app->system_rpc_}));
+  app->endpoint_ =
+      TRY(rpc::ServerEndpoint::Listen(loop, config.dirs.ServiceSocket(),
+                                      {&app->sessions_rpc_, &app->execs_rpc_, &app->files_rpc_,
+                                       &app->images_rpc_, &app->system_rpc_}));
   // The first create shall not wait for it.
   app->kvm_.Ask([](const KvmStatus::Answer&) {});
   if (config.gateway_port) app->gateway_.Start();
@@ -97,6 +98,7 @@ App::App(Loop& loop, const Config& config, LoadedSettings settings,
       naming_(loop, table_),
       sessions_rpc_(loop, table_, sessions_, naming_),
       execs_rpc_(loop, table_, sessions_),
+      files_rpc_(loop, table_),
       images_rpc_(loop, images_),
       system_rpc_(
           loop, {.dirs = config_.dirs,

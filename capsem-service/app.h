@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "api/execs_rpc.h"
+#include "api/files_rpc.h"
 #include "api/images_rpc.h"
 #include "api/sessions_rpc.h"
 #include "api/system_rpc.h"
@@ -74,6 +75,7 @@ class App {
   Naming naming_;
   SessionsRpc sessions_rpc_;
   ExecsRpc execs_rpc_;
+  FilesRpc files_rpc_;
   ImagesRpc images_rpc_;
   SystemRpc system_rpc_;
   Companion gateway_;

@@ -17,12 +17,13 @@ constexpr std::chrono::seconds kLastGrace{5};
 
 }  // namespace
 
-Agent::Agent(ExecServices services, HostLink::Dial dial, Identity identity,
+Agent::Agent(ExecServices services, FileRoot root, HostLink::Dial dial, Identity identity,
              PowerOff::Machine machine)
     : services_(services),
       identity_(std::move(identity)),
       mux_(wire::Mux::Side::kGuest, MuxEvents()),
       execs_(mux_, services),
+      files_(mux_, services, root),
       power_off_(services_, execs_, std::move(machine)),
       control_in_(wire::kMaxControlFrame),
       link_(services.loop, mux_, std::move(dial),
@@ -31,21 +32,30 @@ Agent::Agent(ExecServices services, HostLink::Dial dial, Identity identity,
 wire::Mux::Events Agent::MuxEvents() {
   wire::Mux::Events events;
   events.on_open = [this](wire::ChannelId channel, wire::ChannelKind kind, std::string_view) {
-    if (kind == wire::ChannelKind::kExec)
-      execs_.OnOpen(channel);
-    else
-      mux_.Reset(channel);
+    OnOpen(channel, kind);
   };
   events.on_readable = [this](wire::ChannelId channel) { OnReadable(channel); };
   events.on_writable = [this](wire::ChannelId channel) { OnWritable(channel); };
-  events.on_reset = [this](wire::ChannelId channel) { execs_.OnReset(channel); };
+  events.on_reset = [this](wire::ChannelId channel) { OnReset(channel); };
   events.on_output = [this] { link_.PumpSoon(); };
   return events;
 }
 
+void Agent::OnOpen(wire::ChannelId channel, wire::ChannelKind kind) {
+  switch (kind) {
+    case wire::ChannelKind::kExec: return execs_.OnOpen(channel);
+    case wire::ChannelKind::kFile: return files_.OnOpen(channel);
+    case wire::ChannelKind::kControl: break;
+  }
+  mux_.Reset(channel);
+}
+
+// What nobody has any more is the commands' to drop.
 void Agent::OnReadable(wire::ChannelId channel) {
   if (channel == wire::kControlChannel)
     OnControlBytes();
+  else if (files_.Has(channel))
+    files_.OnReadable(channel);
   else
     execs_.OnReadable(channel);
 }
@@ -53,8 +63,17 @@ void Agent::OnReadable(wire::ChannelId channel) {
 void Agent::OnWritable(wire::ChannelId channel) {
   if (channel == wire::kControlChannel)
     control_out_.erase(0, mux_.Write(channel, control_out_));
+  else if (files_.Has(channel))
+    files_.OnWritable(channel);
   else
     execs_.OnWritable(channel);
+}
+
+void Agent::OnReset(wire::ChannelId channel) {
+  if (files_.Has(channel))
+    files_.OnReset(channel);
+  else
+    execs_.OnReset(channel);
 }
 
 void Agent::OnControlBytes() {
@@ -95,7 +114,9 @@ void Agent::OnConfigure(const Configure& configure) {
     answer.mutable_configured()->set_kernel(kernel.release);
     if (!applied.ok()) answer.mutable_configured()->set_error(Describe(applied));
     self->Tell(answer);
-    if (applied.ok()) self->execs_.Enable(std::move(env));
+    if (!applied.ok()) return;
+    self->execs_.Enable(std::move(env));
+    self->files_.Enable();
   });
 }
 
@@ -106,6 +127,7 @@ void Agent::OnQuiesce(const capsem::guest::v1::Quiesce& quiesce) {
 }
 
 void Agent::BeginPowerOff(std::chrono::milliseconds grace, PowerOff::End end) {
+  files_.Disable();
   GuestFrame answer;
   answer.mutable_powering_off();
   Tell(answer);

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "exec/exec_table.h"
+#include "files/file_table.h"
 #include "host_link.h"
 #include "power/power_off.h"
 #include "wire/mux.h"
@@ -16,7 +17,8 @@ class Agent {
   using Identity = absl::AnyInvocable<void(const capsem::guest::v1::Configure&,
                                            absl::AnyInvocable<void(Status)> done)>;
 
-  Agent(ExecServices services, HostLink::Dial dial, Identity identity, PowerOff::Machine machine);
+  Agent(ExecServices services, FileRoot root, HostLink::Dial dial, Identity identity,
+        PowerOff::Machine machine);
   Agent(const Agent&) = delete;
   Agent& operator=(const Agent&) = delete;
 
@@ -26,8 +28,10 @@ class Agent {
 
  private:
   wire::Mux::Events MuxEvents();
+  void OnOpen(wire::ChannelId channel, wire::ChannelKind kind);
   void OnReadable(wire::ChannelId channel);
   void OnWritable(wire::ChannelId channel);
+  void OnReset(wire::ChannelId channel);
   void OnControlBytes();
   void OnFrame(const capsem::guest::v1::HostFrame& frame);
   void OnConfigure(const capsem::guest::v1::Configure& configure);
@@ -39,6 +43,7 @@ class Agent {
   Identity identity_;
   wire::Mux mux_;
   ExecTable execs_;
+  FileTable files_;
   PowerOff power_off_;
   wire::FrameReader control_in_;
   std::string control_out_;  // what the multiplexer has not taken

@@ -20,7 +20,7 @@ class Machine {
       : null_(open("/dev/null", O_RDWR | O_CLOEXEC)),
         reaper_(VALUE_OF(Reaper::Create(loop))),
         groups_(loop),
-        agent_(ExecServices{loop, *reaper_, groups_, {null_.get(), -1}}, host.Dial(),
+        agent_(ExecServices{loop, *reaper_, groups_, {null_.get(), -1}}, {}, host.Dial(),
                [this](const Configure& configure, auto done) {
                  identities.push_back(configure.hostname());
                  apply_ = std::move(done);

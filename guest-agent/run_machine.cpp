@@ -1,5 +1,6 @@
 #include "run_machine.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/reboot.h>
 #include <sys/sysinfo.h>
@@ -48,8 +49,9 @@ Status Run(absl::AnyInvocable<Status(Loop&)>& prepare) {
       TRY(CgroupTree::Create(loop, std::move(machine.cgroup), LimitsFor(MachineMemory())));
   const ExecServices services{loop, *reaper, *groups, {machine.null.get(), machine.proc.get()}};
   const int random = machine.random.get();
+  const UniqueFd root(open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
   Agent agent(
-      services, DialHost,
+      services, {root.get(), machine.proc.get()}, DialHost,
       [&](const auto& configure, auto done) {
         ApplyIdentity(loop, *reaper, random, configure, std::move(done));
       },

@@ -54,6 +54,20 @@ grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* ProcessRpc::Exec(
   });
 }
 
+grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* ProcessRpc::File(
+    grpc::CallbackServerContext* context) {
+  return FileCall::Stream::Accept(loop_, [this, allowed = door_.Check(*context)](auto stream) {
+    if (!allowed.ok()) return stream->Finish(allowed);
+    const auto slot = files_.emplace(files_.end());
+    *slot = std::make_unique<FileCall>(std::move(stream), life_, guest_.files(), [this, slot] {
+      loop_.Post([this, slot] {
+        files_.erase(slot);
+        AfterRemoval();
+      });
+    });
+  });
+}
+
 grpc::ServerUnaryReactor* ProcessRpc::Signal(grpc::CallbackServerContext* context,
                                              const grpc::ByteBuffer* in, grpc::ByteBuffer* out) {
   return Guarded<SignalRequest, SignalResponse>(

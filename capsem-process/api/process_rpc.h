@@ -9,6 +9,7 @@
 
 #include "api/door.h"
 #include "api/exec_call.h"
+#include "api/file_call.h"
 #include "base/loop.h"
 #include "capsem/process/v1/process.grpc.pb.h"
 #include "guest/guest_session.h"
@@ -34,11 +35,12 @@ struct ProcessVerbs {
 };
 
 using MachineService = capsem::process::v1::Machine;
-using ProcessRpcBase = MachineService::WithRawCallbackMethod_Introduce<
-    MachineService::WithRawCallbackMethod_Hold<MachineService::WithRawCallbackMethod_Exec<
-        MachineService::WithRawCallbackMethod_Signal<MachineService::WithRawCallbackMethod_Stop<
-            MachineService::WithRawCallbackMethod_SetKeep<
-                MachineService::WithRawCallbackMethod_Replug<MachineService::Service>>>>>>>;
+using ProcessRpcBase =
+    MachineService::WithRawCallbackMethod_Introduce<MachineService::WithRawCallbackMethod_Hold<
+        MachineService::WithRawCallbackMethod_Exec<MachineService::WithRawCallbackMethod_File<
+            MachineService::WithRawCallbackMethod_Signal<MachineService::WithRawCallbackMethod_Stop<
+                MachineService::WithRawCallbackMethod_SetKeep<
+                    MachineService::WithRawCallbackMethod_Replug<MachineService::Service>>>>>>>>;
 
 class ProcessRpc final : public ProcessRpcBase {
  public:
@@ -50,6 +52,8 @@ class ProcessRpc final : public ProcessRpcBase {
                                                    const grpc::ByteBuffer* in) override;
   grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* Exec(
       grpc::CallbackServerContext*) override;
+  grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* File(
+      grpc::CallbackServerContext*) override;
   grpc::ServerUnaryReactor* Signal(grpc::CallbackServerContext*, const grpc::ByteBuffer* in,
                                    grpc::ByteBuffer* out) override;
   grpc::ServerUnaryReactor* Stop(grpc::CallbackServerContext*, const grpc::ByteBuffer* in,
@@ -59,8 +63,8 @@ class ProcessRpc final : public ProcessRpcBase {
   grpc::ServerUnaryReactor* Replug(grpc::CallbackServerContext*, const grpc::ByteBuffer* in,
                                    grpc::ByteBuffer* out) override;
 
-  // No Hold stream and no Exec call is open.
-  bool idle() const { return holds_.empty() && execs_.empty(); }
+  // No Hold stream, and no Exec or File call, is open.
+  bool idle() const { return holds_.empty() && execs_.empty() && files_.empty(); }
 
  private:
   using HoldStream = rpc::ServerWriter<capsem::process::v1::MachineEvent>;
@@ -91,6 +95,7 @@ class ProcessRpc final : public ProcessRpcBase {
   ProcessVerbs verbs_;
   std::list<std::unique_ptr<HoldStream>> holds_;
   std::list<std::unique_ptr<ExecCall>> execs_;
+  std::list<std::unique_ptr<FileCall>> files_;
 };
 
 }  // namespace capsem::process

@@ -45,16 +45,21 @@ GuestLink::Events GuestSession::LinkEvents() {
       .on_control = [this](const GuestFrame& frame) { OnControl(frame); },
       .on_readable =
           [this](wire::ChannelId id) {
-            if (ExecRun* run = FindByChannel(id)) run->OnReadable();
+            if (ExecRun* run = FindByChannel(id)) return run->OnReadable();
+            if (FileRun* run = files_.Find(id)) run->OnReadable();
           },
       .on_writable =
           [this](wire::ChannelId id) {
-            if (ExecRun* run = FindByChannel(id)) run->OnWritable();
+            if (ExecRun* run = FindByChannel(id)) return run->OnWritable();
+            if (FileRun* run = files_.Find(id)) run->OnWritable();
           },
       .on_reset =
           [this](wire::ChannelId id) {
             ExecRun* run = FindByChannel(id);
-            if (run != nullptr) run->Fail(Unavailable("the guest gave up command {}", run->id()));
+            if (run != nullptr)
+              return run->Fail(Unavailable("the guest gave up command {}", run->id()));
+            if (FileRun* file = files_.Find(id))
+              file->Fail(Unavailable("the guest gave up an operation on files"));
           },
       .on_broken =
           [this](Status status) {
@@ -144,6 +149,7 @@ void GuestSession::PowerOff(uint32_t grace_ms) {
 
 void GuestSession::Fail(const Status& reason) {
   for (auto& [channel, entry] : runs_) entry->run.Fail(reason);
+  files_.FailAll(reason);
 }
 
 Status GuestSession::RebuildLink(const std::string& state_path) {
@@ -153,6 +159,7 @@ Status GuestSession::RebuildLink(const std::string& state_path) {
   // Who waited for room waited on the old object: a try that takes too little makes the new one
   // tell.
   for (auto& [channel, entry] : runs_) entry->run.OnWritable();
+  files_.OnNewLink();
   return OkStatus();
 }
 

@@ -14,6 +14,7 @@
 #include "capsem/guest/v1/guest.pb.h"
 #include "capsem/v1/execs.pb.h"
 #include "guest/exec_run.h"
+#include "guest/file_runs.h"
 #include "guest/guest_link.h"
 
 namespace capsem::process {
@@ -44,6 +45,7 @@ class GuestSession {
   StatusOr<Weak<ExecRun>> Exec(const capsem::v1::ExecStart& request, ExecSink sink);
   // NotFound: no such command, or it has ended.
   Status Signal(uint64_t exec, uint32_t signal);
+  FileRuns& files() { return files_; }
   void PowerOff(uint32_t grace_ms);
   // The machine is gone: ends everything that is pending with this reason.
   void Fail(const Status& reason);
@@ -80,6 +82,7 @@ class GuestSession {
   bool configured_ = false;
   uint64_t next_exec_ = 1;
   std::map<wire::ChannelId, std::unique_ptr<Entry>> runs_;
+  FileRuns files_{loop_, [this]() -> wire::Mux& { return link_->mux(); }};
   WeakOwner<GuestSession> weak_{this};
 };
 

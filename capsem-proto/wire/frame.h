@@ -1,7 +1,7 @@
 // Length-prefixed frames over a byte stream: {u32 little-endian payload length, u8 kind, payload}.
 // Pure and incremental: bytes in, a frame or a reason out; a length is checked before anything is
-// done with it. Handshake and control frames carry protobuf (kind kMessage); exec channels carry
-// the others (guest.proto).
+// done with it. Handshake and control frames carry protobuf (kind kMessage); channels of commands
+// and of files carry the others (guest.proto).
 #pragma once
 
 #include <array>
@@ -23,6 +23,12 @@ enum class FrameKind : uint8_t {
   kExecStdout = 5,
   kExecStderr = 6,
   kExecExit = 7,
+  kFileRequest = 8,
+  kFileData = 9,
+  kFileCommit = 10,
+  kFileInfo = 11,
+  kFileEntries = 12,
+  kFileEnd = 13,
 };
 inline constexpr size_t kFrameHeader = 5;
 

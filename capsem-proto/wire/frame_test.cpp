@@ -8,7 +8,7 @@ namespace {
 TEST_CASE("a frame is read back as it was written") {
   const std::string payload = GENERATE(std::string(), std::string("x"), std::string(5, '\0'),
                                        std::string(300, 'y'), std::string(70'000, 'z'));
-  const auto kind = GENERATE(FrameKind::kMessage, FrameKind::kExecStdout, FrameKind::kExecExit);
+  const auto kind = GENERATE(FrameKind::kMessage, FrameKind::kExecStdout, FrameKind::kFileEnd);
   const std::string bytes = EncodeFrame(kind, payload) + "rest";
   const auto frame = VALUE_OF(ParseFrame(bytes, payload.size()));
   REQUIRE(frame);
@@ -37,7 +37,7 @@ TEST_CASE("what can never be a frame is refused by its header alone") {
   };
   const auto bad = GENERATE(Case{"one byte too long", std::string("\x05\0\0\0\0", 5)},
                             Case{"4 GiB", "\xff\xff\xff\xff" + std::string(1, '\0')},
-                            Case{"unknown kind", std::string("\x01\0\0\0\x08", 5)},
+                            Case{"unknown kind", std::string("\x01\0\0\0\x0e", 5)},
                             Case{"kind 255", std::string("\x01\0\0\0\xff", 5)});
   INFO(bad.what);
   REQUIRE_CODE(ParseFrame(bad.header, 4), kInvalidArgument);

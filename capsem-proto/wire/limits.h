@@ -67,6 +67,15 @@ inline constexpr size_t kMaxEnvVars = 256;
 inline constexpr size_t kMaxEnvBytes = 128 * 1024;  // of all variables of one request together
 inline constexpr size_t kMaxExecs = 1000;           // running in one machine
 
+// Files (capsem/v1/files.proto).
+inline constexpr size_t kMaxPathBytes = 4095;         // Linux: PATH_MAX, less its NUL
+inline constexpr size_t kMaxNameBytes = 255;          // Linux: NAME_MAX
+inline constexpr size_t kMaxFileData = 64 * 1024;     // one DATA frame
+inline constexpr size_t kMaxFileMessage = 64 * 1024;  // any other: a request has two paths at most
+inline constexpr size_t kMaxFileEntries = 32 * 1024;  // of one ENTRIES frame, before the last entry
+inline constexpr size_t kMaxFileCalls =
+    24;  // at a time in one machine: what commands leave of its channels
+
 // How long a capsem-process goes on without a service (architecture §2): what a restart of the
 // daemon takes, and an upgrade of its package.
 inline constexpr std::chrono::milliseconds kOrphanLease{10'000};

@@ -38,7 +38,12 @@ namespace capsem::wire {
 
 using ChannelId = uint32_t;
 inline constexpr ChannelId kControlChannel = 0;
-enum class ChannelKind : uint8_t { kControl = 0, kExec = 1 };
+enum class ChannelKind : uint8_t { kControl = 0, kExec = 1, kFile = 2 };
+// The kinds of channels that are opened: all but control.
+constexpr bool IsOpened(uint64_t kind) {
+  return kind == static_cast<uint8_t>(ChannelKind::kExec) ||
+         kind == static_cast<uint8_t>(ChannelKind::kFile);
+}
 
 class Mux {
  public:

@@ -55,7 +55,7 @@ StatusOr<MuxDecoder::Header> MuxDecoder::ParseHeader(std::string_view bytes) {
   }
   const bool opens = header.type == MuxType::kOpen;
   if (ReadNumber(bytes.substr(6, 2)) != 0 || (!opens && header.kind != 0) ||
-      (opens && header.kind != static_cast<uint8_t>(ChannelKind::kExec))) {
+      (opens && !IsOpened(header.kind))) {
     return InvalidArgument("a multiplexer frame of type {} with unknown flags", type);
   }
   const bool of_link = header.type == MuxType::kPing || header.type == MuxType::kPong;

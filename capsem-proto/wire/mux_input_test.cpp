@@ -57,7 +57,7 @@ TEST_CASE("what breaks the rules ends the link, also when it comes byte by byte"
       Case{"type 0", Raw(0, 0, 1, 0)}, Case{"type 8", Raw(8, 0, 1, 0)},
       Case{"a kind where none belongs", Raw(2, 1, 1, 1, "x")},
       Case{"a channel of the kind control", Raw(1, 0, 2, 0)},
-      Case{"a channel of an unknown kind", Raw(1, 2, 2, 0)},
+      Case{"a channel of an unknown kind", Raw(1, 3, 2, 0)},
       Case{"reserved bits", std::string("\x01\0\0\0\x03\0\x01\0\0\0\0\0", 12)},
       Case{"metadata over 4 KiB", Raw(1, 1, 2, kMaxMetadata + 1)},
       Case{"a payload over 64 KiB", Raw(2, 0, 1, kMaxMuxPayload + 1)},

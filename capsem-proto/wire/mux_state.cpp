@@ -125,8 +125,8 @@ MuxChannel* Mux::Impl::LoadChannel(ChannelId id, uint64_t kind, ChannelId previo
                                                                                 : nullptr;
   }
   const bool opened = id <= (IsOwn(id) ? highest_own : highest_peer);
-  const bool legal = id > previous && opened && kind == static_cast<uint8_t>(ChannelKind::kExec);
-  return legal && CountOf(id) < kMaxChannels ? &Add(id, ChannelKind::kExec) : nullptr;
+  const bool legal = id > previous && opened && IsOpened(kind);
+  return legal && CountOf(id) < kMaxChannels ? &Add(id, static_cast<ChannelKind>(kind)) : nullptr;
 }
 
 bool Mux::Impl::Load(std::string_view state) {

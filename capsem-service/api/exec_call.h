@@ -20,7 +20,7 @@
 #include "capsem/v1/execs.pb.h"
 #include "rpc/server_stream.h"
 #include "session/sessions.h"
-#include "supervise/process_exec.h"
+#include "supervise/process_stream.h"
 
 namespace capsem::service {
 

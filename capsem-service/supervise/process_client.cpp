@@ -11,7 +11,7 @@
 #include "rpc/client_call.h"
 #include "rpc/client_stream.h"
 #include "rpc/endpoint.h"
-#include "supervise/process_client_exec.h"
+#include "supervise/process_client_stream.h"
 #include "wire/proof.h"
 
 namespace capsem::service {
@@ -129,19 +129,21 @@ class ProcessClient::Impl : public std::enable_shared_from_this<Impl> {
     });
   }
 
-  std::unique_ptr<ProcessExec> Exec(ProcessExec::Events events) {
-    auto exec = std::make_unique<ProcessClientExec>(
-        loop_, std::move(events), [self = weak_from_this()](Status status, Done done) {
+  template <typename Stream>
+  std::unique_ptr<Stream> Open(typename ProcessClientStream<Stream>::Method method,
+                               typename Stream::Events events) {
+    auto call = std::make_unique<ProcessClientStream<Stream>>(
+        loop_, method, std::move(events), [self = weak_from_this()](Status status, Done done) {
           const auto client = self.lock();
           if (!client) return done(status);
           client->Explain(std::move(status), std::move(done));
         });
-    WhenOpen([this, handle = exec->weak()](const Status& open) {
+    WhenOpen([this, handle = call->weak()](const Status& open) {
       if (!handle) return;
       if (!open.ok()) return handle->Fail(open);
       handle->Start(*stub_, {.metadata = proof_});
     });
-    return exec;
+    return call;
   }
 
  private:
@@ -176,7 +178,11 @@ void ProcessClient::Close(const Status& reason) { impl_->Close(reason); }
 void ProcessClient::Hold(OnMachine on_machine) { impl_->Hold(std::move(on_machine)); }
 
 std::unique_ptr<ProcessExec> ProcessClient::Exec(ProcessExec::Events events) {
-  return impl_->Exec(std::move(events));
+  return impl_->Open<ProcessExec>(&Async::Exec, std::move(events));
+}
+
+std::unique_ptr<ProcessFileCall> ProcessClient::File(ProcessFileCall::Events events) {
+  return impl_->Open<ProcessFileCall>(&Async::File, std::move(events));
 }
 
 void ProcessClient::Signal(const SignalRequest& request, Done done) {

@@ -17,7 +17,7 @@
 #include "base/status.h"
 #include "capsem/process/v1/process.pb.h"
 #include "capsem/v1/execs.pb.h"
-#include "supervise/process_exec.h"
+#include "supervise/process_stream.h"
 
 namespace capsem::service {
 
@@ -41,6 +41,7 @@ class ProcessClient {
   // Stands behind the machine until Close; hears what becomes of it.
   void Hold(OnMachine on_machine);
   std::unique_ptr<ProcessExec> Exec(ProcessExec::Events events);
+  std::unique_ptr<ProcessFileCall> File(ProcessFileCall::Events events);
   void Signal(const capsem::v1::SignalRequest& request, Done done);
   // Whether its session is kept, if nobody stands behind it any more one day.
   void SetKeep(bool keep);

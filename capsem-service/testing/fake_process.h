@@ -21,14 +21,17 @@ namespace capsem::service {
 using FakeMachineBase = capsem::process::v1::Machine::WithRawCallbackMethod_Introduce<
     capsem::process::v1::Machine::WithRawCallbackMethod_SetKeep<
         capsem::process::v1::Machine::WithRawCallbackMethod_Hold<
-            capsem::process::v1::Machine::WithRawCallbackMethod_Exec<
-                capsem::process::v1::Machine::WithRawCallbackMethod_Signal<
-                    capsem::process::v1::Machine::WithRawCallbackMethod_Stop<
-                        capsem::process::v1::Machine::Service>>>>>>;
+            capsem::process::v1::Machine::WithRawCallbackMethod_File<
+                capsem::process::v1::Machine::WithRawCallbackMethod_Exec<
+                    capsem::process::v1::Machine::WithRawCallbackMethod_Signal<
+                        capsem::process::v1::Machine::WithRawCallbackMethod_Stop<
+                            capsem::process::v1::Machine::Service>>>>>>>;
 
 class FakeProcess final : public FakeMachineBase {
  public:
   using ExecStream = rpc::ServerStream<capsem::v1::ExecInput, capsem::v1::ExecEvent>;
+  using FileStream =
+      rpc::ServerStream<capsem::process::v1::FileInput, capsem::process::v1::FileEvent>;
   using HoldStream = rpc::ServerWriter<capsem::process::v1::MachineEvent>;
   using Event = capsem::process::v1::MachineEvent;
 
@@ -44,6 +47,9 @@ class FakeProcess final : public FakeMachineBase {
   };
   std::function<void(uint32_t grace_ms)> on_stop = [](uint32_t) {};
   std::vector<std::unique_ptr<ExecStream>> execs;
+  std::vector<std::unique_ptr<FileStream>> files;
+  std::vector<capsem::process::v1::FileInput> file_inputs;
+  int files_closed = 0;
   std::vector<capsem::v1::ExecInput> inputs;
   std::vector<capsem::v1::SignalRequest> signals;
   std::unique_ptr<HoldStream> hold;
@@ -110,6 +116,16 @@ class FakeProcess final : public FakeMachineBase {
       grpc::CallbackServerContext*) override {
     return ExecStream::Accept(
         loop_, [this](std::unique_ptr<ExecStream> stream) { on_exec(std::move(stream)); });
+  }
+  grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* File(
+      grpc::CallbackServerContext*) override {
+    return FileStream::Accept(loop_, [this](std::unique_ptr<FileStream> stream) {
+      stream->Begin({.on_message = [this](const auto& input) { file_inputs.push_back(input); },
+                     .on_inputs_end = [] {},
+                     .on_ready = [] {},
+                     .on_closed = [this](bool) { ++files_closed; }});
+      files.push_back(std::move(stream));
+    });
   }
   grpc::ServerUnaryReactor* Signal(grpc::CallbackServerContext*, const grpc::ByteBuffer* in,
                                    grpc::ByteBuffer* out) override {

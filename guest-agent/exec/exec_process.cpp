@@ -312,4 +312,20 @@ Status StartDrain(UniqueFd first, UniqueFd second, const ExecEnvironment& enviro
   Drain(first.valid(), second.valid());
 }
 
+StatusOr<pid_t> ForkApart(const char* name, const std::array<int, 5>& fds,
+                          const ExecEnvironment& environment, int group_fd,
+                          const std::function<void()>& work) {
+  const pid_t pid = ForkInto(group_fd);
+  if (pid < 0 && errno == EAGAIN)
+    return ResourceExhausted("the machine runs as many processes as it may");
+  if (pid < 0) return FromErrno("fork");
+  if (pid > 0) return pid;
+  setsid();
+  prctl(PR_SET_NAME, name);
+  BecomeOrdinary(environment.proc_fd);
+  if (!PlaceDescriptors(fds)) _exit(1);
+  work();
+  _exit(0);
+}
+
 }  // namespace capsem::agent

@@ -6,6 +6,8 @@
 
 #include <sys/types.h>
 
+#include <array>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -54,5 +56,11 @@ std::optional<ExecFailure> ReadExecFailure(int failure_pipe, const ExecSpec& spe
 // command's own cgroup and ends with it.
 Status StartDrain(UniqueFd first, UniqueFd second, const ExecEnvironment& environment,
                   int group_fd);
+
+// A process that goes on with the agent's own code, as ordinary as a command otherwise: `work` may
+// wait for what the loop must not. `fds` become its descriptors from 0 on, and it has no others.
+StatusOr<pid_t> ForkApart(const char* name, const std::array<int, 5>& fds,
+                          const ExecEnvironment& environment, int group_fd,
+                          const std::function<void()>& work);
 
 }  // namespace capsem::agent

@@ -40,6 +40,7 @@ def _stub_modules(noun):
 common_pb2, _ = _stub_modules("common")
 sessions_pb2, sessions_grpc = _stub_modules("sessions")
 execs_pb2, execs_grpc = _stub_modules("execs")
+files_pb2, files_grpc = _stub_modules("files")
 images_pb2, images_grpc = _stub_modules("images")
 system_pb2, system_grpc = _stub_modules("system")
 
@@ -89,6 +90,7 @@ class Api:
         self.channel = grpc.insecure_channel(f"unix:{socket}", options=[("grpc.enable_http_proxy", 0)])
         self.sessions = sessions_grpc.SessionsStub(self.channel)
         self.execs = execs_grpc.ExecsStub(self.channel)
+        self.files = files_grpc.FilesStub(self.channel)
         self.images = images_grpc.ImagesStub(self.channel)
         self.system = system_grpc.SystemStub(self.channel)
 
@@ -114,6 +116,30 @@ class Api:
 
     def signal(self, session, exec_id, number):
         self.execs.Signal(execs_pb2.SignalRequest(session=session, exec=exec_id, signal=number), timeout=CALL_LIMIT)
+
+    def write_file(self, session, path, *pieces, commit=True, limit=CALL_LIMIT, **fields):
+        """The FileInfo of what was written."""
+        def inputs():
+            yield files_pb2.WriteFileInput(start=files_pb2.WriteFileStart(session=session, path=path, **fields))
+            for piece in pieces:
+                yield files_pb2.WriteFileInput(data=piece)
+            if commit:
+                yield files_pb2.WriteFileInput(commit=True)
+        [event] = self.files.Write(inputs(), timeout=limit)
+        return event.written
+
+    def read_file(self, session, path):
+        """(FileInfo, bytes)."""
+        events = list(self.files.Read(files_pb2.ReadFileRequest(session=session, path=path), timeout=CALL_LIMIT))
+        return events[0].info, b"".join(event.data for event in events[1:])
+
+    def list_files(self, session, path):
+        """{name: FileInfo}."""
+        request = files_pb2.ListFilesRequest(session=session, path=path)
+        return {entry.name: entry.info for some in self.files.List(request, timeout=CALL_LIMIT) for entry in some.entries}
+
+    def stat_file(self, session, path, follow=False):
+        return self.files.Stat(files_pb2.StatFileRequest(session=session, path=path, follow=follow), timeout=CALL_LIMIT)
 
     def status(self):
         return self.system.Status(system_pb2.StatusRequest(), timeout=CALL_LIMIT)

@@ -69,6 +69,8 @@ Status Client::CheckSize(const google::protobuf::Message& message) {
   return rpc::CheckMessageSize(message.ByteSizeLong());
 }
 
+Status Client::Explain(const Status& status) { return ExplainBroken(status, BrokenCall::kVerb); }
+
 struct Client::Impl {
   Impl(Loop& its_loop, const std::string& socket)
       : loop(its_loop),

@@ -23,6 +23,8 @@ class Client {
  public:
   // ResourceExhausted: the service does not take a message of that size.
   static Status CheckSize(const google::protobuf::Message& message);
+  // gRPC's own word for a broken call, as what happened and what helps; other errors as they are.
+  static Status Explain(const Status& status);
   // Calls fail with Unavailable when no service runs there.
   static std::unique_ptr<Client> Create(Loop& loop, const RunDir& dir);
   ~Client();

@@ -46,7 +46,10 @@ void InputSource::ReadOne() {
     events_.on_bytes(std::string_view(chunk, static_cast<size_t>(count)));
   } else {
     ended_ = true;
-    events_.on_end();
+    if (count < 0 && events_.on_error)
+      events_.on_error(errno);
+    else
+      events_.on_end();
   }
   if (self) Go();
 }

@@ -17,6 +17,8 @@ class InputSource {
   struct Events {
     absl::AnyInvocable<void(std::string_view)> on_bytes;  // at most 64 KiB
     absl::AnyInvocable<void()> on_end;                    // once: end of file, or it cannot be read
+    // In place of on_end, when it is there: an errno.
+    absl::AnyInvocable<void(int error)> on_error = nullptr;
   };
 
   // Starts reading. Events come only from the loop.

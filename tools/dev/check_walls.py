@@ -40,12 +40,13 @@ WALLS = {
     "capsem-gateway/http": "http base",
     "capsem-gateway/auth": "auth base",
     "capsem-gateway/routes": "routes auth http base wire rpc capsem",
-    "guest-agent": "exec boot power process testing base wire capsem/guest/v1 .",
+    "guest-agent": "exec files boot power process testing base wire capsem/guest/v1 .",
     "guest-agent/process": "process base",
     "guest-agent/boot": "boot process base wire capsem/guest/v1",
     "guest-agent/exec": "exec boot process base wire capsem/guest/v1",
+    "guest-agent/files": "files exec process base wire capsem/guest/v1",
     "guest-agent/power": "power exec process base",
-    "tools": "capsem/v1 capsem base wire settings rpc commands .",
+    "tools": "capsem/v1 capsem base wire settings rpc commands testing .",
     "tests": "base guard wire rpc capsem guest machine confine .",
 }
 
