@@ -1,5 +1,5 @@
 // What the guest says of one operation on files, checked: whatever it says, what comes out of here
-// is what files.proto promises. Pure.
+// is what files.proto promises. Pure; fuzzed.
 #pragma once
 
 #include <optional>

@@ -47,7 +47,6 @@ Status NoSuchVerb(const std::vector<std::string>& words);
 extern const Verb kConfigShowVerb, kConfigValidateVerb, kCpVerb, kCreateVerb, kDeleteVerb,
     kDoctorVerb, kExecVerb, kHelpVerb, kImageBuildVerb, kImageInspectVerb, kImageListVerb,
     kInfoVerb, kListVerb, kLogsVerb, kPersistVerb, kPurgeVerb, kRenameVerb, kRestartVerb, kRunVerb,
-    kServiceRunVerb,
-    kServiceStopVerb, kStartVerb, kStatusVerb, kStopVerb, kVersionVerb;
+    kServiceRunVerb, kServiceStopVerb, kStartVerb, kStatusVerb, kStopVerb, kVersionVerb;
 
 }  // namespace capsem::cli
