@@ -117,7 +117,7 @@ class Api:
     def signal(self, session, exec_id, number):
         self.execs.Signal(execs_pb2.SignalRequest(session=session, exec=exec_id, signal=number), timeout=CALL_LIMIT)
 
-    def write_file(self, session, path, *pieces, commit=True, limit=CALL_LIMIT, **fields):
+    def write_file(self, session, path, *pieces, commit=True, **fields):
         """The FileInfo of what was written."""
         def inputs():
             yield files_pb2.WriteFileInput(start=files_pb2.WriteFileStart(session=session, path=path, **fields))
@@ -125,7 +125,7 @@ class Api:
                 yield files_pb2.WriteFileInput(data=piece)
             if commit:
                 yield files_pb2.WriteFileInput(commit=True)
-        [event] = self.files.Write(inputs(), timeout=limit)
+        [event] = self.files.Write(inputs(), timeout=CALL_LIMIT)
         return event.written
 
     def read_file(self, session, path):
