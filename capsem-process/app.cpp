@@ -59,7 +59,8 @@ Status App::Start() {
   parent_ = TRY(ParentWatch::Create(loop_, config_.parent, [this] { lease_.ParentGone(); }));
   GuestIdentity identity{config_.launch.session_id(), config_.launch.session_name(), {}};
   for (const auto& entry : config_.launch.env()) identity.env[entry.key()] = entry.value();
-  guest_ = std::make_unique<GuestSession>(loop_, std::move(identity), GuestEvents());
+  const std::string spools = config_.launch.session_dir() + "/" + session_file::kSpools;
+  guest_ = std::make_unique<GuestSession>(loop_, std::move(identity), spools, GuestEvents());
   port_ = std::make_unique<VsockPort>(loop_, PortEvents());
   TRY(StartMachine());
   return Serve();

@@ -47,7 +47,8 @@ Status Run(absl::AnyInvocable<Status(Loop&)>& prepare) {
   const auto reaper = TRY(Reaper::Create(loop));
   const auto groups =
       TRY(CgroupTree::Create(loop, std::move(machine.cgroup), LimitsFor(MachineMemory())));
-  const ExecServices services{loop, *reaper, *groups, {machine.null.get(), machine.proc.get()}};
+  const ExecServices services{
+      loop, *reaper, *groups, {machine.null.get(), machine.proc.get(), machine.ptmx.get()}};
   const int random = machine.random.get();
   const UniqueFd root(open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
   Agent agent(

@@ -4,6 +4,7 @@
 
 namespace capsem::process {
 
+using capsem::v1::ExecAttach;
 using capsem::v1::ExecEvent;
 using capsem::v1::ExecInput;
 using capsem::v1::ExecStart;
@@ -27,15 +28,15 @@ ExecCall::ExecCall(Loop& loop, std::unique_ptr<Stream> stream, Life& life, Guest
       .on_message = [this](ExecInput input) { OnInput(std::move(input)); },
       .on_inputs_end =
           [this] {
-            if (run_) run_->FinishStdin();
+            if (run_ && ends_stdin_) run_->FinishStdin();
           },
       .on_ready =
           [this] {
-            if (run_) run_->SinkReady();
+            if (reader_) reader_->Ready();
           },
       .on_closed =
           [this](bool) {
-            if (run_) run_->Detach();
+            reader_ = nullptr;
             on_over_();
           },
   });
@@ -44,19 +45,26 @@ ExecCall::ExecCall(Loop& loop, std::unique_ptr<Stream> stream, Life& life, Guest
 void ExecCall::OnInput(ExecInput input) {
   if (finished_) return;
   if (!start_seen_) {
-    if (!input.has_start()) return Finish(InvalidArgument("the first input of Exec is `start`"));
     start_seen_ = true;
-    return OnStart(std::move(*input.mutable_start()));
+    if (input.has_start()) return OnStart(std::move(*input.mutable_start()));
+    if (input.has_attach()) return OnAttach(std::move(*input.mutable_attach()));
+    return Finish(InvalidArgument("the first input is `start` or `attach`"));
   }
   if (!run_) return;  // it has ended; what was on its way to it is of no use
   if (input.kind_case() == ExecInput::kStdinEof) return run_->FinishStdin();
+  if (input.has_resize()) return HoldWhen(!run_->Resize(input.resize()));
   if (input.kind_case() != ExecInput::kStdin) {
     return Finish(InvalidArgument("`start` is given once"));
   }
-  if (!run_->WriteStdin(input.stdin())) stream_->PauseReading(true);
+  HoldWhen(!run_->WriteStdin(input.stdin()));
+}
+
+void ExecCall::HoldWhen(bool full) {
+  if (full) stream_->PauseReading(true);
 }
 
 void ExecCall::OnStart(ExecStart start) {
+  ends_stdin_ = !start.detach();
   // Nothing is read until the command runs: stdin would have nowhere to go.
   stream_->PauseReading(true);
   life_.WhenReady([self = weak_.Get(), start = std::move(start)](Status ready) {
@@ -67,18 +75,38 @@ void ExecCall::OnStart(ExecStart start) {
 }
 
 void ExecCall::Begin(const ExecStart& start) {
-  auto run = guest_.Exec(start, MakeSink());
-  if (!run.ok()) return Finish(run.status());
-  run_ = *run;
-  untold_ = run_->id();
+  if (!Take(guest_.execs().Start(start, MakeSink()))) return;
   tell_started_.Start(kGuestFirst, [this] { TellStarted(); });
-  if (start.stdin_open()) stream_->PauseReading(false);
+  if (start.stdin_open() || start.has_pty()) stream_->PauseReading(false);
   if (!start.detach()) return;
   run_->WhenStarted([self = weak_.Get()] {
     if (!self || self->finished_) return;
-    if (self->run_) self->run_->Detach();
+    self->reader_ = nullptr;
     self->Finish(OkStatus());
   });
+}
+
+void ExecCall::OnAttach(ExecAttach attach) {
+  ends_stdin_ = false;
+  stream_->PauseReading(true);
+  life_.WhenReady([self = weak_.Get(), attach = std::move(attach)](Status ready) {
+    if (!self || self->finished_) return;
+    if (!ready.ok()) return self->Finish(ready);
+    if (!self->Take(self->guest_.execs().Attach(attach, self->MakeSink()))) return;
+    self->TellStarted();
+    self->stream_->PauseReading(false);
+  });
+}
+
+bool ExecCall::Take(StatusOr<ExecTable::Handle> handle) {
+  if (!handle.ok()) {
+    Finish(handle.status());
+    return false;
+  }
+  reader_ = std::move(handle->reader);
+  run_ = handle->run;
+  untold_ = handle->id;
+  return true;
 }
 
 void ExecCall::TellStarted() {

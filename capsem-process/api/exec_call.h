@@ -1,8 +1,9 @@
-// One Exec call on process.sock: a gRPC stream on one side, an ExecRun on the other.
+// One Exec or Attach call on process.sock: a gRPC stream on one side, a reader of the command's
+// record and its run on the other.
 //
-// Losing the stream ends nothing: the run is detached and goes on (architecture §5). Back-pressure
-// passes through both ways: a full stream holds the run's channel, a full stdin stops the reading
-// of messages. Loop thread only.
+// Losing the stream ends nothing: the reader goes, the command goes on (architecture §5).
+// Back-pressure passes through both ways: a full stream stops the reader, a full stdin stops the
+// reading of messages. Loop thread only.
 #pragma once
 
 #include <absl/functional/any_invocable.h>
@@ -29,8 +30,13 @@ class ExecCall {
 
  private:
   void OnInput(capsem::v1::ExecInput input);
+  // Inputs have nowhere to go until the run says that they have.
+  void HoldWhen(bool full);
   void OnStart(capsem::v1::ExecStart start);
+  void OnAttach(capsem::v1::ExecAttach attach);
   void Begin(const capsem::v1::ExecStart& start);
+  // False: why not has been told.
+  bool Take(StatusOr<ExecTable::Handle> handle);
   void TellStarted();
   ExecSink MakeSink();
   void Finish(const Status& status);
@@ -39,11 +45,13 @@ class ExecCall {
   Life& life_;
   GuestSession& guest_;
   absl::AnyInvocable<void()> on_over_;
+  std::unique_ptr<ExecReader> reader_;
   Weak<ExecRun> run_;
   std::optional<uint64_t> untold_;  // the id, until `started` has been written
   Timer tell_started_;
   std::optional<capsem::v1::ExecEvent> exit_;  // goes out with the end of the stream
   bool start_seen_ = false;
+  bool ends_stdin_ = true;  // the end of this call's inputs does; others may write it later
   bool finished_ = false;
   WeakOwner<ExecCall> weak_{this};
 };

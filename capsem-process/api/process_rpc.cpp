@@ -14,6 +14,8 @@ using capsem::process::v1::SetKeepRequest;
 using capsem::process::v1::SetKeepResponse;
 using capsem::process::v1::StopRequest;
 using capsem::process::v1::StopResponse;
+using capsem::v1::ListExecsRequest;
+using capsem::v1::ListExecsResponse;
 using capsem::v1::SignalRequest;
 using capsem::v1::SignalResponse;
 
@@ -41,7 +43,17 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* ProcessRpc::Hold(grpc::CallbackServe
 
 grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* ProcessRpc::Exec(
     grpc::CallbackServerContext* context) {
-  return ExecCall::Stream::Accept(loop_, [this, allowed = door_.Check(*context)](auto stream) {
+  return ServeExec(*context);
+}
+
+grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* ProcessRpc::Attach(
+    grpc::CallbackServerContext* context) {
+  return ServeExec(*context);
+}
+
+grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* ProcessRpc::ServeExec(
+    const grpc::CallbackServerContext& context) {
+  return ExecCall::Stream::Accept(loop_, [this, allowed = door_.Check(context)](auto stream) {
     if (!allowed.ok()) return stream->Finish(allowed);
     const auto slot = execs_.emplace(execs_.end());
     *slot = std::make_unique<ExecCall>(loop_, std::move(stream), life_, guest_, [this, slot] {
@@ -68,11 +80,18 @@ grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* ProcessRpc::File(
   });
 }
 
+grpc::ServerUnaryReactor* ProcessRpc::ListExecs(grpc::CallbackServerContext* context,
+                                                const grpc::ByteBuffer* in, grpc::ByteBuffer* out) {
+  return Guarded<ListExecsRequest, ListExecsResponse>(
+      *context, in, out,
+      [this](const ListExecsRequest&, auto reply) { reply(guest_.execs().List()); });
+}
+
 grpc::ServerUnaryReactor* ProcessRpc::Signal(grpc::CallbackServerContext* context,
                                              const grpc::ByteBuffer* in, grpc::ByteBuffer* out) {
   return Guarded<SignalRequest, SignalResponse>(
       *context, in, out, [this](const SignalRequest& request, auto reply) {
-        const Status status = guest_.Signal(request.exec(), request.signal());
+        const Status status = guest_.execs().Signal(request.exec(), request.signal());
         if (!status.ok()) return reply(status);
         reply(SignalResponse());
       });

@@ -37,10 +37,14 @@ struct ProcessVerbs {
 using MachineService = capsem::process::v1::Machine;
 using ProcessRpcBase =
     MachineService::WithRawCallbackMethod_Introduce<MachineService::WithRawCallbackMethod_Hold<
-        MachineService::WithRawCallbackMethod_Exec<MachineService::WithRawCallbackMethod_File<
-            MachineService::WithRawCallbackMethod_Signal<MachineService::WithRawCallbackMethod_Stop<
-                MachineService::WithRawCallbackMethod_SetKeep<
-                    MachineService::WithRawCallbackMethod_Replug<MachineService::Service>>>>>>>>;
+        MachineService::WithRawCallbackMethod_Exec<MachineService::WithRawCallbackMethod_Attach<
+            MachineService::WithRawCallbackMethod_ListExecs<
+                MachineService::WithRawCallbackMethod_File<
+                    MachineService::WithRawCallbackMethod_Signal<
+                        MachineService::WithRawCallbackMethod_Stop<
+                            MachineService::WithRawCallbackMethod_SetKeep<
+                                MachineService::WithRawCallbackMethod_Replug<
+                                    MachineService::Service>>>>>>>>>>;
 
 class ProcessRpc final : public ProcessRpcBase {
  public:
@@ -52,6 +56,10 @@ class ProcessRpc final : public ProcessRpcBase {
                                                    const grpc::ByteBuffer* in) override;
   grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* Exec(
       grpc::CallbackServerContext*) override;
+  grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* Attach(
+      grpc::CallbackServerContext*) override;
+  grpc::ServerUnaryReactor* ListExecs(grpc::CallbackServerContext*, const grpc::ByteBuffer* in,
+                                      grpc::ByteBuffer* out) override;
   grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* File(
       grpc::CallbackServerContext*) override;
   grpc::ServerUnaryReactor* Signal(grpc::CallbackServerContext*, const grpc::ByteBuffer* in,
@@ -63,7 +71,7 @@ class ProcessRpc final : public ProcessRpcBase {
   grpc::ServerUnaryReactor* Replug(grpc::CallbackServerContext*, const grpc::ByteBuffer* in,
                                    grpc::ByteBuffer* out) override;
 
-  // No Hold stream, and no Exec or File call, is open.
+  // No Hold stream, and no Exec, Attach or File call, is open.
   bool idle() const { return holds_.empty() && execs_.empty() && files_.empty(); }
 
  private:
@@ -83,6 +91,8 @@ class ProcessRpc final : public ProcessRpcBase {
         });
   }
 
+  grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* ServeExec(
+      const grpc::CallbackServerContext& context);
   void AddHold(std::unique_ptr<HoldStream> stream);
   void TellHolds();
   capsem::process::v1::MachineEvent Now();

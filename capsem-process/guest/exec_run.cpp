@@ -6,14 +6,24 @@
 
 namespace capsem::process {
 
-using capsem::v1::ExecEvent;
 using wire::FrameKind;
 
-ExecRun::ExecRun(uint64_t id, wire::ChannelId channel, MuxGetter mux, ExecSink sink)
-    : id_(id), channel_(channel), mux_(std::move(mux)), sink_(std::move(sink)) {}
+namespace {
 
-void ExecRun::Start(const capsem::guest::v1::ExecStart& start) {
+bool IsOutput(FrameKind kind) {
+  return kind == FrameKind::kExecStdout || kind == FrameKind::kExecStderr;
+}
+
+}  // namespace
+
+ExecRun::ExecRun(uint64_t id, wire::ChannelId channel, MuxGetter mux, ExecRecord& record)
+    : id_(id), channel_(channel), mux_(std::move(mux)), record_(record) {}
+
+void ExecRun::Start(const capsem::guest::v1::ExecStart& start,
+                    absl::AnyInvocable<void()> on_ended) {
+  on_ended_ = std::move(on_ended);
   stdin_open_ = start.stdin_open();
+  terminal_ = start.has_pty();
   Send(FrameKind::kExecStart, start.SerializeAsString());
 }
 
@@ -30,6 +40,16 @@ bool ExecRun::WriteStdin(std::string_view bytes) {
 void ExecRun::FinishStdin() {
   // To a command that has no stdin the frame would say nothing, and would wake the guest for it.
   if (stdin_open_) Send(FrameKind::kExecStdinEof, {});
+}
+
+bool ExecRun::Resize(const capsem::v1::TerminalSize& size) {
+  if (!terminal_) return true;
+  capsem::guest::v1::Resize told;
+  told.set_rows(size.rows());
+  told.set_cols(size.cols());
+  Send(FrameKind::kExecResize, told.SerializeAsString());
+  stdin_waits_ = !input_.empty();
+  return !stdin_waits_;
 }
 
 void ExecRun::Send(FrameKind kind, std::string_view payload) {
@@ -53,7 +73,7 @@ void ExecRun::OnWritable() {
   FlushInput();
   if (!input_.empty() || !stdin_waits_ || ended_) return;
   stdin_waits_ = false;
-  sink_.on_stdin_ready();
+  record_.OnStdinReady();
 }
 
 void ExecRun::WhenStarted(absl::AnyInvocable<void()> action) {
@@ -61,18 +81,8 @@ void ExecRun::WhenStarted(absl::AnyInvocable<void()> action) {
   when_started_.push_back(std::move(action));
 }
 
-void ExecRun::Detach() {
-  detached_ = true;
-  SinkReady();
-}
-
-void ExecRun::SinkReady() {
-  sink_full_ = false;
-  OnReadable();
-}
-
 void ExecRun::OnReadable() {
-  // A delivery may call back in here (a detach, a sink that is ready): the loop below sees what it
+  // A delivery may call back in here (a reader that goes on or leaves): the loop below sees what it
   // changed.
   if (std::exchange(delivering_, true)) return;
   DeliverAll();
@@ -80,7 +90,7 @@ void ExecRun::OnReadable() {
 }
 
 void ExecRun::DeliverAll() {
-  while (!ended_ && !sink_full_) {
+  while (!ended_) {
     const std::string_view bytes = mux_().Readable(channel_);
     auto frame = wire::ParseFrame(bytes, wire::kMaxExecData);
     if (!frame.ok()) return Fail(Annotate(frame.status(), "the guest's output of command {}", id_));
@@ -89,6 +99,7 @@ void ExecRun::DeliverAll() {
         Fail(Unavailable("the guest ended command {} without an exit", id_));
       return;
     }
+    if (IsOutput((*frame)->kind) && !record_.takes()) return;
     const size_t size = (*frame)->size;
     const Status delivered = Deliver(**frame);
     if (!delivered.ok()) return Fail(delivered);
@@ -97,7 +108,6 @@ void ExecRun::DeliverAll() {
 }
 
 Status ExecRun::Deliver(const wire::Frame& frame) {
-  ExecEvent event;
   switch (frame.kind) {
     case FrameKind::kExecStarted: {
       started_ = true;
@@ -105,12 +115,10 @@ Status ExecRun::Deliver(const wire::Frame& frame) {
       return OkStatus();
     }
     case FrameKind::kExecStdout:
-      event.set_stdout(frame.payload.data(), frame.payload.size());
-      Emit(std::move(event));
+      record_.Add(OutputStream::kStdout, frame.payload);
       return OkStatus();
     case FrameKind::kExecStderr:
-      event.set_stderr(frame.payload.data(), frame.payload.size());
-      Emit(std::move(event));
+      record_.Add(OutputStream::kStderr, frame.payload);
       return OkStatus();
     case FrameKind::kExecExit: {
       capsem::guest::v1::ExecExit exit;
@@ -126,32 +134,25 @@ Status ExecRun::Deliver(const wire::Frame& frame) {
   }
 }
 
-bool ExecRun::Emit(ExecEvent event) {
-  if (detached_ || ended_) return true;
-  sink_full_ = !sink_.on_event(std::move(event));
-  return !sink_full_;
-}
-
 void ExecRun::OnExit(const capsem::guest::v1::ExecExit& told) {
-  ExecEvent event;
-  auto& exit = *event.mutable_exit();
+  capsem::v1::ExecExit exit;
   exit.set_code(told.code() & 0xff);  // told by the guest: kept within what the contract promises
   exit.set_signal(told.signal() & 0x7f);
   exit.set_timed_out(told.timed_out());
   exit.set_error(told.error());
   exit.set_duration_us(told.duration_us());
-  Emit(std::move(event));
-  if (ended_) return;
   ended_ = true;
   mux_().Finish(channel_);
-  sink_.on_end(OkStatus());
+  record_.Exit(exit);
+  on_ended_();
 }
 
 void ExecRun::Fail(Status status) {
   if (ended_) return;
   ended_ = true;
   mux_().Reset(channel_);
-  sink_.on_end(std::move(status));
+  record_.Fail(std::move(status));
+  on_ended_();
 }
 
 }  // namespace capsem::process

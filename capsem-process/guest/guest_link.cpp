@@ -103,6 +103,7 @@ void GuestLink::DropPeer(Peer& peer, const Status& why) {
 void GuestLink::Promote(Peer& peer) {
   const wire::HandshakeResult result = peer.handshake.result();
   const std::string rest = peer.handshake.TakeRest();
+  protocol_ = result.protocol;
   // The stream goes on with the link's own events; the peer that held it goes.
   live_ = std::move(peer.stream);
   full_ = false;

@@ -49,6 +49,8 @@ class GuestLink {
   void Adopt(UniqueFd fd);
   void DropConnection();
   bool up() const { return live_ != nullptr; }
+  // The version that the guest speaks: of the last connection, 0 before there was one.
+  uint32_t protocol() const { return protocol_; }
   // Arrives in order, whether the link is up now or only later.
   void SendControl(const capsem::guest::v1::HostFrame& frame);
   wire::Mux& mux() { return *mux_; }
@@ -83,6 +85,7 @@ class GuestLink {
   const wire::LinkIdentity identity_;
   bool established_;  // the guest has proven once that it holds the secret
   bool broken_ = false;
+  uint32_t protocol_ = 0;
   std::unique_ptr<wire::Mux> mux_;
   std::string control_out_;  // what the control channel's window has not taken yet
   std::list<std::unique_ptr<Peer>> peers_;

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "base/log.h"
-#include "wire/limits.h"
 #include "wire/proof.h"
 
 namespace capsem::process {
@@ -13,31 +12,14 @@ namespace {
 using capsem::guest::v1::GuestFrame;
 using capsem::guest::v1::HostFrame;
 
-capsem::guest::v1::ExecStart ToGuest(const capsem::v1::ExecStart& request, uint64_t exec) {
-  capsem::guest::v1::ExecStart start;
-  start.set_exec(exec);
-  if (request.shell().empty()) {
-    *start.mutable_argv() = request.argv();
-  } else {
-    for (const char* word : {"/bin/sh", "-c"}) start.add_argv(word);
-    start.add_argv(request.shell());
-  }
-  for (const auto& variable : request.env()) {
-    (*start.mutable_env())[variable.key()] = variable.value();
-  }
-  start.set_cwd(request.cwd());
-  start.set_timeout_ms(request.timeout_ms());
-  start.set_stdin_open(request.stdin_open());
-  return start;
-}
-
 }  // namespace
 
-GuestSession::GuestSession(Loop& loop, GuestIdentity identity, Events events)
+GuestSession::GuestSession(Loop& loop, GuestIdentity identity, std::string spools, Events events)
     : loop_(loop),
       identity_(std::move(identity)),
       events_(std::move(events)),
-      link_(std::make_unique<GuestLink>(loop, LinkEvents())) {}
+      link_(std::make_unique<GuestLink>(loop, LinkEvents())),
+      execs_(loop, std::move(spools), [this]() -> GuestLink& { return *link_; }) {}
 
 GuestLink::Events GuestSession::LinkEvents() {
   return {
@@ -45,21 +27,19 @@ GuestLink::Events GuestSession::LinkEvents() {
       .on_control = [this](const GuestFrame& frame) { OnControl(frame); },
       .on_readable =
           [this](wire::ChannelId id) {
-            if (ExecRun* run = FindByChannel(id)) return run->OnReadable();
-            if (FileRun* run = files_.Find(id)) run->OnReadable();
+            if (FileRun* run = files_.Find(id)) return run->OnReadable();
+            execs_.OnReadable(id);
           },
       .on_writable =
           [this](wire::ChannelId id) {
-            if (ExecRun* run = FindByChannel(id)) return run->OnWritable();
-            if (FileRun* run = files_.Find(id)) run->OnWritable();
+            if (FileRun* run = files_.Find(id)) return run->OnWritable();
+            execs_.OnWritable(id);
           },
       .on_reset =
           [this](wire::ChannelId id) {
-            ExecRun* run = FindByChannel(id);
-            if (run != nullptr)
-              return run->Fail(Unavailable("the guest gave up command {}", run->id()));
-            if (FileRun* file = files_.Find(id))
-              file->Fail(Unavailable("the guest gave up an operation on files"));
+            if (FileRun* run = files_.Find(id))
+              return run->Fail(Unavailable("the guest gave up an operation on files"));
+            execs_.OnReset(id);
           },
       .on_broken =
           [this](Status status) {
@@ -70,6 +50,7 @@ GuestLink::Events GuestSession::LinkEvents() {
 }
 
 void GuestSession::OnUp() {
+  execs_.OnLinkUp(link_->protocol());
   if (!configured_) Configure();
   events_.on_up();
 }
@@ -107,40 +88,6 @@ void GuestSession::OnControl(const GuestFrame& frame) {
   }
 }
 
-StatusOr<Weak<ExecRun>> GuestSession::Exec(const capsem::v1::ExecStart& request, ExecSink sink) {
-  loop_.AssertOwned();
-  if (runs_.size() >= wire::kMaxExecs) {
-    return WithRemedy(ResourceExhausted("{} commands run in this session", runs_.size()),
-                      "wait for one to end, or end one with a signal");
-  }
-  const wire::ChannelId channel = TRY(link_->mux().Open(wire::ChannelKind::kExec));
-  const uint64_t id = next_exec_++;
-  sink.on_end = [self = weak_.Get(), on_end = std::move(sink.on_end)](Status status) mutable {
-    on_end(std::move(status));
-    if (self) self->SweepEnded();
-  };
-  auto& entry = runs_[channel];
-  entry = std::make_unique<Entry>(
-      id, channel, [this]() -> wire::Mux& { return link_->mux(); }, std::move(sink));
-  entry->run.Start(ToGuest(request, id));
-  return entry->weak.Get();
-}
-
-Status GuestSession::Signal(uint64_t exec, uint32_t signal) {
-  for (auto& [channel, entry] : runs_) {
-    if (entry->run.id() != exec || entry->run.ended()) continue;
-    entry->run.WhenStarted([this, exec, signal] {
-      HostFrame frame;
-      frame.mutable_signal()->set_exec(exec);
-      frame.mutable_signal()->set_signal(signal);
-      link_->SendControl(frame);
-    });
-    return OkStatus();
-  }
-  return WithRemedy(NotFound("no command {} runs in this session", exec),
-                    "it may have ended: the last event of its stream says how");
-}
-
 void GuestSession::PowerOff(uint32_t grace_ms) {
   HostFrame frame;
   frame.mutable_power_off()->set_grace_ms(grace_ms);
@@ -148,7 +95,7 @@ void GuestSession::PowerOff(uint32_t grace_ms) {
 }
 
 void GuestSession::Fail(const Status& reason) {
-  for (auto& [channel, entry] : runs_) entry->run.Fail(reason);
+  execs_.Fail(reason);
   files_.FailAll(reason);
 }
 
@@ -156,23 +103,9 @@ Status GuestSession::RebuildLink(const std::string& state_path) {
   TRY(link_->SaveTo(state_path));
   link_.reset();
   link_ = TRY(GuestLink::RestoreFrom(loop_, state_path, LinkEvents()));
-  // Who waited for room waited on the old object: a try that takes too little makes the new one
-  // tell.
-  for (auto& [channel, entry] : runs_) entry->run.OnWritable();
+  execs_.OnRebuilt();
   files_.OnNewLink();
   return OkStatus();
-}
-
-ExecRun* GuestSession::FindByChannel(wire::ChannelId channel) {
-  const auto found = runs_.find(channel);
-  return found == runs_.end() ? nullptr : &found->second->run;
-}
-
-void GuestSession::SweepEnded() {
-  loop_.Post([self = weak_.Get()] {
-    if (!self) return;
-    std::erase_if(self->runs_, [](const auto& item) { return item.second->run.ended(); });
-  });
 }
 
 }  // namespace capsem::process

@@ -1,5 +1,5 @@
-// What we ask of the guest, and the table of what is pending: whatever happens to the link, every
-// entry ends exactly once. Owned by app; loop thread only.
+// The guest as we see it: who it is told to be, the link to it, and its commands. Owned by app;
+// loop thread only.
 #pragma once
 
 #include <absl/functional/any_invocable.h>
@@ -10,10 +10,8 @@
 
 #include "base/loop.h"
 #include "base/status.h"
-#include "base/weak.h"
 #include "capsem/guest/v1/guest.pb.h"
-#include "capsem/v1/execs.pb.h"
-#include "guest/exec_run.h"
+#include "guest/exec_table.h"
 #include "guest/file_runs.h"
 #include "guest/guest_link.h"
 
@@ -36,15 +34,13 @@ class GuestSession {
     absl::AnyInvocable<void()> on_up;  // each time the link has come up
   };
 
-  GuestSession(Loop& loop, GuestIdentity identity, Events events);
+  // `spools`: the folder of what commands have written.
+  GuestSession(Loop& loop, GuestIdentity identity, std::string spools, Events events);
 
   // A new connection of the guest.
   void Adopt(UniqueFd fd) { link_->Adopt(std::move(fd)); }
 
-  // Starts one command. ResourceExhausted: kMaxExecs run. The run is good until its sink's on_end.
-  StatusOr<Weak<ExecRun>> Exec(const capsem::v1::ExecStart& request, ExecSink sink);
-  // NotFound: no such command, or it has ended.
-  Status Signal(uint64_t exec, uint32_t signal);
+  ExecTable& execs() { return execs_; }
   FileRuns& files() { return files_; }
   void PowerOff(uint32_t grace_ms);
   // The machine is gone: ends everything that is pending with this reason.
@@ -60,30 +56,18 @@ class GuestSession {
   Status RebuildLink(const std::string& state_path);
 
  private:
-  struct Entry {
-    Entry(uint64_t id, wire::ChannelId channel, ExecRun::MuxGetter mux, ExecSink sink)
-        : run(id, channel, std::move(mux), std::move(sink)), weak(&run) {}
-    ExecRun run;
-    WeakOwner<ExecRun> weak;
-  };
-
   GuestLink::Events LinkEvents();
   void OnUp();
   void OnControl(const capsem::guest::v1::GuestFrame& frame);
   void Configure();
-  ExecRun* FindByChannel(wire::ChannelId channel);
-  // Runs are dropped from the loop, never while one of their own methods is on the stack.
-  void SweepEnded();
 
   Loop& loop_;
   const GuestIdentity identity_;
   Events events_;
   std::unique_ptr<GuestLink> link_;
   bool configured_ = false;
-  uint64_t next_exec_ = 1;
-  std::map<wire::ChannelId, std::unique_ptr<Entry>> runs_;
+  ExecTable execs_;
   FileRuns files_{loop_, [this]() -> wire::Mux& { return link_->mux(); }};
-  WeakOwner<GuestSession> weak_{this};
 };
 
 }  // namespace capsem::process

@@ -3,7 +3,7 @@
 namespace capsem::wire {
 namespace {
 
-constexpr auto kLastKind = FrameKind::kFileEnd;
+constexpr auto kLastKind = FrameKind::kExecResize;
 
 uint32_t ReadU32(std::string_view bytes) {
   uint32_t value = 0;

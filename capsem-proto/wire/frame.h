@@ -29,6 +29,7 @@ enum class FrameKind : uint8_t {
   kFileInfo = 11,
   kFileEntries = 12,
   kFileEnd = 13,
+  kExecResize = 14,
 };
 inline constexpr size_t kFrameHeader = 5;
 

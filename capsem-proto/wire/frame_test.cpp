@@ -37,7 +37,7 @@ TEST_CASE("what can never be a frame is refused by its header alone") {
   };
   const auto bad = GENERATE(Case{"one byte too long", std::string("\x05\0\0\0\0", 5)},
                             Case{"4 GiB", "\xff\xff\xff\xff" + std::string(1, '\0')},
-                            Case{"unknown kind", std::string("\x01\0\0\0\x0e", 5)},
+                            Case{"unknown kind", std::string("\x01\0\0\0\x0f", 5)},
                             Case{"kind 255", std::string("\x01\0\0\0\xff", 5)});
   INFO(bad.what);
   REQUIRE_CODE(ParseFrame(bad.header, 4), kInvalidArgument);

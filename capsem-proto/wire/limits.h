@@ -10,7 +10,9 @@ namespace capsem::wire {
 // Versions of the guest link that this build speaks (GuestHello). The host speaks every one since
 // the first release.
 inline constexpr uint32_t kProtocolMin = 1;
-inline constexpr uint32_t kProtocolMax = 1;
+inline constexpr uint32_t kProtocolMax = 2;
+// The first one in which a command may have a terminal and a user.
+inline constexpr uint32_t kProtocolTerminals = 2;
 // Versions of process.v1 (Introduce): of capsem-process, and of the service that adopts it after an
 // upgrade. The service speaks every one since the first release.
 inline constexpr uint32_t kProcessProtocolMin = 1;
@@ -66,6 +68,14 @@ inline constexpr size_t kMaxArgvBytes =
 inline constexpr size_t kMaxEnvVars = 256;
 inline constexpr size_t kMaxEnvBytes = 128 * 1024;  // of all variables of one request together
 inline constexpr size_t kMaxExecs = 1000;           // running in one machine
+// What is kept of a command's output (architecture §5): in memory, and with the file.
+inline constexpr size_t kExecSpoolMemory = 1024 * 1024;
+inline constexpr size_t kExecSpool = 64 * 1024 * 1024;
+// So many later ones may end before what has ended is forgotten; and so much may their files take.
+inline constexpr size_t kFinishedExecs = 256;
+inline constexpr size_t kFinishedSpools = 1024 * 1024 * 1024;
+inline constexpr uint32_t kMaxTerminalSide = 65535;  // Linux: struct winsize
+inline constexpr size_t kMaxTermBytes = 64;          // names of terminals: "screen.xterm-256color"
 
 // Files (capsem/v1/files.proto).
 inline constexpr size_t kMaxPathBytes = 4095;         // Linux: PATH_MAX, less its NUL

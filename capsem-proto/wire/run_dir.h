@@ -52,6 +52,7 @@ inline constexpr char kUnfinishedDisk[] = "disk.img.new";  // until all of it is
 inline constexpr char kDomainXml[] = "domain.xml";
 inline constexpr char kLinkState[] = "link.state";
 inline constexpr char kLastWord[] = "last_word";
+inline constexpr char kSpools[] = "spools";  // what commands have written, a file each
 inline constexpr char kGuestDir[] =
     "guest";  // shared with the guest; everything else is the host's alone
 }  // namespace session_file

@@ -18,7 +18,18 @@ constexpr size_t kMaxStdin = 256 * 1024;  // of one message (execs.proto)
 
 Status NoFirst(const char* what) {
   return WithRemedy(InvalidArgument("{}", what),
-                    "send `start` (Exec) or `run` (Run) first, then stdin");
+                    "send `start` (Exec), `run` (Run) or `attach` (Attach) first, then stdin");
+}
+
+// Of a command that has been asked for.
+Status CheckInput(const ExecInput& input) {
+  if (input.has_start() || input.has_run() || input.has_attach())
+    return NoFirst("a call is about one command, that of its first input");
+  TRY(CheckSize(input.resize()));
+  if (input.stdin().size() <= kMaxStdin) return OkStatus();
+  return WithRemedy(InvalidArgument("{} bytes of stdin in one input: the limit is {}",
+                                    input.stdin().size(), kMaxStdin),
+                    "send it in several inputs");
 }
 
 Status CheckRun(const capsem::v1::RunStart& run) {
@@ -46,7 +57,7 @@ ExecCall::ExecCall(Verb verb, SessionTable& table, Sessions& sessions,
   events.on_message = [this](ExecInput input) { OnInput(std::move(input)); };
   events.on_inputs_end = [this] {
     if (!first_seen_) return End(NoFirst("no input at all"));
-    if (exec_ && start_.stdin_open()) exec_->FinishWriting();
+    if (exec_ && takes_inputs_) exec_->FinishWriting();
   };
   events.on_ready = [this] {
     if (exec_) exec_->PauseReading(false);
@@ -60,34 +71,43 @@ ExecCall::ExecCall(Verb verb, SessionTable& table, Sessions& sessions,
 void ExecCall::OnInput(ExecInput input) {
   if (client_gone_ || over_) return;
   if (!std::exchange(first_seen_, true)) return OnFirst(std::move(input));
-  const bool is_start = input.has_start() || input.has_run();
-  if (is_start || input.stdin().size() > kMaxStdin) {
-    stream_->Finish(
-        is_start ? NoFirst("a call starts one command, with its first input")
-                 : WithRemedy(InvalidArgument("{} bytes of stdin in one input: the limit is {}",
-                                              input.stdin().size(), kMaxStdin),
-                              "send it in several inputs"));
-    return LoseClient();
-  }
-  Forward(std::move(input));
+  const Status checked = CheckInput(input);
+  if (checked.ok()) return Forward(std::move(input));
+  stream_->Finish(checked);
+  LoseClient();
 }
 
 void ExecCall::OnFirst(ExecInput input) {
-  if (verb_ == Verb::kRun) {
-    if (!input.has_run()) return End(NoFirst("the first input of Run is `run`"));
-    return StartRun(std::move(*input.mutable_run()));
+  switch (verb_) {
+    case Verb::kRun:
+      if (!input.has_run()) return End(NoFirst("the first input of Run is `run`"));
+      return StartRun(std::move(*input.mutable_run()));
+    case Verb::kExec:
+      if (!input.has_start()) return End(NoFirst("the first input of Exec is `start`"));
+      return StartExec(std::move(*input.mutable_start()));
+    case Verb::kAttach:
+      if (!input.has_attach()) return End(NoFirst("the first input of Attach is `attach`"));
+      takes_inputs_ = true;
+      return Open(input.attach().session(), input);
   }
-  if (!input.has_start()) return End(NoFirst("the first input of Exec is `start`"));
-  start_ = std::move(*input.mutable_start());
-  const Status checked = CheckExec(start_);
+}
+
+void ExecCall::StartExec(capsem::v1::ExecStart start) {
+  const Status checked = CheckExec(start);
   if (!checked.ok()) return End(checked);
-  Attach(start_.session());
+  start_ = std::move(start);
+  takes_inputs_ = start_.stdin_open() || start_.has_pty();
+  const std::string session = start_.session();
+  ExecInput first;
+  *first.mutable_start() = start_;
+  Open(session, std::move(first));
 }
 
 void ExecCall::StartRun(capsem::v1::RunStart run) {
   const Status checked = CheckRun(run);
   if (!checked.ok()) return End(checked);
   start_ = std::move(*run.mutable_exec());
+  takes_inputs_ = start_.stdin_open() || start_.has_pty();
   creating_ = true;
   stream_->PauseReading(true);  // until there is somebody to read what comes
   sessions_.Create(run.session(), service::Sessions::Owner::kCall,
@@ -101,34 +121,36 @@ void ExecCall::OnCreated(const StatusOr<capsem::v1::Session>& session) {
   if (!session.ok()) return End(session.status());
   bound_ = session->id();
   if (client_gone_) return End(Cancelled("the caller went away"));
-  Attach(bound_);
+  start_.set_session(bound_);
+  ExecInput first;
+  *first.mutable_start() = start_;
+  Open(bound_, std::move(first));
   stream_->PauseReading(false);
 }
 
-void ExecCall::Attach(const std::string& session) {
+void ExecCall::Open(const std::string& session, ExecInput first) {
   const auto found = table_.Live(session);
   if (!found.ok()) return End(found.status());
   session_ = (*found)->session.id();
-  start_.set_session(session_->text());
   ProcessExec::Events events;
   events.on_event = [this](ExecEvent event) { OnEvent(std::move(event)); };
   events.on_ready = [this] {
     if (!client_gone_) stream_->PauseReading(false);
   };
   events.on_closed = [this](const Status& status) { OnProcessClosed(status); };
-  exec_ = (*found)->client->Exec(std::move(events));
-  ExecInput input;
-  *input.mutable_start() = start_;
-  if (!start_.stdin_open()) {
-    exec_->WriteLast(std::move(input));
+  ProcessClient& client = *(*found)->client;
+  exec_ =
+      verb_ == Verb::kAttach ? client.Attach(std::move(events)) : client.Exec(std::move(events));
+  if (!takes_inputs_) {
+    exec_->WriteLast(std::move(first));
     return;
   }
-  exec_->Write(std::move(input));
+  exec_->Write(std::move(first));
   for (ExecInput& early : std::exchange(early_, {})) Forward(std::move(early));
 }
 
 void ExecCall::Forward(ExecInput input) {
-  if (!start_.stdin_open()) return;  // its request is whole, and nobody would read this
+  if (!takes_inputs_) return;  // its request is whole, and nobody would read this
   if (!exec_) return early_.push_back(std::move(input));
   if (!exec_->Write(std::move(input))) stream_->PauseReading(true);
 }
@@ -166,7 +188,7 @@ void ExecCall::LoseClient() {
     if (!creating_) End(gone);
     return;
   }
-  if (!exec_ || exit_seen_) return End(gone);
+  if (!exec_ || exit_seen_ || verb_ == Verb::kAttach) return End(gone);
   // What has not started yet may start at any moment: it is judged then.
   exec_->PauseReading(false);
   if (exec_id_ == 0) return;

@@ -1,11 +1,11 @@
-// One Exec or Run of a client: the client's stream on one side, the call on its capsem-process on
-// the other. Loop thread; owned by execs_rpc until `on_over`.
+// One Exec, Run or Attach of a client: the client's stream on one side, the call on its
+// capsem-process on the other. Loop thread; owned by execs_rpc until `on_over`.
 //
 // Everything passes in order and with back-pressure both ways. This is where a client that goes
 // away is judged: only a message kills (architecture §5), so when its stream ends before the
 // command's exit and its policy is KILL, a KILL is sent, and the rest of the output is read and
-// dropped until the command has ended. A session made by Run is deleted when the call ends, however
-// it ends, and before its end is told.
+// dropped until the command has ended. One who has attached ends nothing. A session made by Run is
+// deleted when the call ends, however it ends, and before its end is told.
 #pragma once
 
 #include <absl/functional/any_invocable.h>
@@ -27,7 +27,7 @@ namespace capsem::service {
 class ExecCall {
  public:
   using Stream = rpc::ServerStream<capsem::v1::ExecInput, capsem::v1::ExecEvent>;
-  enum class Verb { kExec, kRun };
+  enum class Verb { kExec, kRun, kAttach };
 
   // `on_over` comes once and may not destroy this at once: events of its streams may be on the
   // stack.
@@ -41,7 +41,9 @@ class ExecCall {
   void OnFirst(capsem::v1::ExecInput input);
   void StartRun(capsem::v1::RunStart run);
   void OnCreated(const StatusOr<capsem::v1::Session>& session);
-  void Attach(const std::string& session);
+  void StartExec(capsem::v1::ExecStart start);
+  // Of a session that has a machine, with the first input for it.
+  void Open(const std::string& session, capsem::v1::ExecInput first);
   void Forward(capsem::v1::ExecInput input);
   void OnEvent(capsem::v1::ExecEvent event);
   void OnStarted(capsem::v1::ExecStarted& started);
@@ -59,6 +61,7 @@ class ExecCall {
   std::unique_ptr<Stream> stream_;
   absl::AnyInvocable<void()> on_over_;
   capsem::v1::ExecStart start_;
+  bool takes_inputs_ = false;  // its first input is not all that it has to be told
   bool first_seen_ = false;
   bool client_gone_ = false;
   bool exit_seen_ = false;

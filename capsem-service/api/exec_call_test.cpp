@@ -256,6 +256,58 @@ TEST_CASE("a stream that ends without its exit is an error of ours") {
   REQUIRE_CODE(*f.end, kInternal);
 }
 
+TEST_CASE("one who attaches reads and writes, and ends nothing by going away") {
+  Fixture f;
+  const std::string id = f.host.Run("box");
+  ExecInput first;
+  first.mutable_attach()->set_session("box");
+  first.mutable_attach()->set_exec(7);
+  first.mutable_attach()->set_offset(5);
+  auto client = f.Call(&Async::Attach);
+  client->Write(first);
+  client->Write(Stdin("from afar"));
+  REQUIRE(f.Until([&] { return f.process().inputs.size() == 2; }));
+  REQUIRE(f.process().attached);
+  REQUIRE(f.process().inputs[0].attach().offset() == 5);
+  REQUIRE(f.process().inputs[1].stdin() == "from afar");
+  f.SayStarted();
+  REQUIRE(f.Until([&] { return f.got.size() == 1; }));
+  REQUIRE(f.got[0].started().session() == id);
+  SECTION("it goes away") {
+    client = nullptr;
+    REQUIRE(f.Until([&] { return f.process().execs_closed == 1; }));
+    REQUIRE(f.process().signals.empty());
+  }
+  SECTION("it hears the exit") {
+    f.SayExit(4);
+    REQUIRE(f.Ended());
+    REQUIRE_OK(*f.end);
+    REQUIRE(f.got.back().exit().code() == 4);
+  }
+  SECTION("what it asks for is not there") {
+    f.process().EndExecs(OutOfRange("it begins at 9"));
+    REQUIRE(f.Ended());
+    REQUIRE_CODE(*f.end, kOutOfRange);
+  }
+}
+
+TEST_CASE("a command with a terminal hears its size, though it reads nothing else") {
+  Fixture f;
+  f.host.Run("box");
+  ExecInput start = Start("box");
+  start.mutable_start()->mutable_pty();
+  const auto client = f.Exec(start);
+  ExecInput size;
+  size.mutable_resize()->set_rows(50);
+  client->Write(size);
+  REQUIRE(f.Until([&] { return f.process().inputs.size() == 2; }));
+  REQUIRE(f.process().inputs[1].resize().rows() == 50);
+  size.mutable_resize()->set_rows(65536);
+  client->Write(size);
+  REQUIRE(f.Ended());
+  REQUIRE_CODE(*f.end, kInvalidArgument);
+}
+
 TEST_CASE("run makes a session, and nothing of it is left when the call ends") {
   Fixture f;
   auto client = f.Call(&Async::Run);

@@ -5,6 +5,8 @@
 
 namespace capsem::service {
 
+using capsem::v1::ListExecsRequest;
+using capsem::v1::ListExecsResponse;
 using capsem::v1::SignalRequest;
 using capsem::v1::SignalResponse;
 
@@ -17,6 +19,10 @@ ExecsRpc::Bidi* ExecsRpc::Exec(grpc::CallbackServerContext*) {
 
 ExecsRpc::Bidi* ExecsRpc::Run(grpc::CallbackServerContext*) { return Serve(ExecCall::Verb::kRun); }
 
+ExecsRpc::Bidi* ExecsRpc::Attach(grpc::CallbackServerContext*) {
+  return Serve(ExecCall::Verb::kAttach);
+}
+
 ExecsRpc::Bidi* ExecsRpc::Serve(ExecCall::Verb verb) {
   return ExecCall::Stream::Accept(loop_, [this, verb](std::unique_ptr<ExecCall::Stream> stream) {
     const auto place = calls_.emplace(calls_.end());
@@ -27,6 +33,17 @@ ExecsRpc::Bidi* ExecsRpc::Serve(ExecCall::Verb verb) {
       });
     });
   });
+}
+
+grpc::ServerUnaryReactor* ExecsRpc::List(grpc::CallbackServerContext*, const grpc::ByteBuffer* in,
+                                         grpc::ByteBuffer* out) {
+  return rpc::OnLoop<ListExecsRequest, ListExecsResponse>(
+      loop_, in, out, [this](const ListExecsRequest& request, rpc::Reply<ListExecsResponse> reply) {
+        const auto slot = table_.Live(request.session());
+        if (!slot.ok()) return reply(slot.status());
+        (*slot)->client->ListExecs(
+            [reply = std::move(reply)](auto list) mutable { reply(std::move(list)); });
+      });
 }
 
 grpc::ServerUnaryReactor* ExecsRpc::Signal(grpc::CallbackServerContext*, const grpc::ByteBuffer* in,

@@ -11,9 +11,10 @@
 
 namespace capsem::service {
 
-using ExecsBase =
-    capsem::v1::Execs::WithRawCallbackMethod_Exec<capsem::v1::Execs::WithRawCallbackMethod_Run<
-        capsem::v1::Execs::WithRawCallbackMethod_Signal<capsem::v1::Execs::Service>>>;
+using ExecsBase = capsem::v1::Execs::WithRawCallbackMethod_Exec<
+    capsem::v1::Execs::WithRawCallbackMethod_Run<capsem::v1::Execs::WithRawCallbackMethod_Attach<
+        capsem::v1::Execs::WithRawCallbackMethod_List<
+            capsem::v1::Execs::WithRawCallbackMethod_Signal<capsem::v1::Execs::Service>>>>>;
 
 class ExecsRpc final : public ExecsBase {
  public:
@@ -24,6 +25,9 @@ class ExecsRpc final : public ExecsBase {
 
   Bidi* Exec(grpc::CallbackServerContext*) override;
   Bidi* Run(grpc::CallbackServerContext*) override;
+  Bidi* Attach(grpc::CallbackServerContext*) override;
+  grpc::ServerUnaryReactor* List(grpc::CallbackServerContext*, const grpc::ByteBuffer* in,
+                                 grpc::ByteBuffer* out) override;
   grpc::ServerUnaryReactor* Signal(grpc::CallbackServerContext*, const grpc::ByteBuffer* in,
                                    grpc::ByteBuffer* out) override;
   Bidi* Serve(ExecCall::Verb verb);

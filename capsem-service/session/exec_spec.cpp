@@ -1,5 +1,6 @@
 #include "session/exec_spec.h"
 
+#include <algorithm>
 #include <string>
 
 #include "session/session_spec.h"
@@ -43,6 +44,16 @@ Status CheckArgv(const capsem::v1::ExecStart& start) {
       kUseAFile);
 }
 
+Status CheckPty(const capsem::v1::Pty& pty) {
+  TRY(CheckSize(pty.size()));
+  const bool printable =
+      std::all_of(pty.term().begin(), pty.term().end(), [](char c) { return c > ' ' && c < 127; });
+  if (printable && pty.term().size() <= wire::kMaxTermBytes) return OkStatus();
+  return WithRemedy(
+      InvalidArgument("the terminal's name is not one of at most {} letters", wire::kMaxTermBytes),
+      "give one as in $TERM, for example xterm-256color");
+}
+
 }  // namespace
 
 Status CheckExec(const capsem::v1::ExecStart& start) {
@@ -56,6 +67,11 @@ Status CheckExec(const capsem::v1::ExecStart& start) {
   TRY(has_argv ? CheckArgv(start) : CheckText(start.shell(), "the shell line"));
   TRY(CheckEnv(start.env()));
   TRY(CheckText(start.cwd(), "the working directory"));
+  if (start.has_pty()) TRY(CheckPty(start.pty()));
+  if (start.uid() == UINT32_MAX) {
+    return WithRemedy(InvalidArgument("there is no user {}", start.uid()),
+                      "give a number from 0 to 4294967294");
+  }
   if (!start.cwd().empty() && start.cwd()[0] != '/') {
     return WithRemedy(InvalidArgument("the working directory {} is relative", start.cwd()),
                       "give a path in the session that starts with /");
@@ -63,6 +79,13 @@ Status CheckExec(const capsem::v1::ExecStart& start) {
   if (start.timeout_ms() <= kMaxTimeoutMs) return OkStatus();
   return WithRemedy(InvalidArgument("a timeout of {} ms: 7 days are the most", start.timeout_ms()),
                     "leave the timeout out (0) for a command without a limit");
+}
+
+Status CheckSize(const capsem::v1::TerminalSize& size) {
+  if (std::max(size.rows(), size.cols()) <= wire::kMaxTerminalSide) return OkStatus();
+  return WithRemedy(InvalidArgument("a terminal of {} rows and {} columns: {} are the most of each",
+                                    size.rows(), size.cols(), wire::kMaxTerminalSide),
+                    "give the size of the terminal that shows it");
 }
 
 Status CheckSignal(uint32_t signal) {

@@ -12,6 +12,8 @@ namespace capsem::service {
 // The command itself: argv or shell, sizes, NULs, env, cwd, timeout. Not whether its session
 // exists.
 Status CheckExec(const capsem::v1::ExecStart& start);
+// Each side fits into Linux's winsize.
+Status CheckSize(const capsem::v1::TerminalSize& size);
 // 1-64.
 Status CheckSignal(uint32_t signal);
 // Neither an id nor a name that a session could have.

@@ -23,11 +23,17 @@ TEST_CASE("commands that can be run") {
   shell.set_cwd("/tmp");
   shell.set_timeout_ms(604800000);
   REQUIRE_OK(CheckExec(shell));
+  shell.mutable_pty();
+  REQUIRE_OK(CheckExec(shell));
+  shell.mutable_pty()->set_term("xterm-256color");
+  shell.mutable_pty()->mutable_size()->set_rows(65535);
+  shell.set_uid(UINT32_MAX - 1);
+  REQUIRE_OK(CheckExec(shell));
 }
 
 TEST_CASE("commands that can never work are refused with what helps") {
   ExecStart start = Argv({"true"});
-  switch (GENERATE(0, 1, 2, 3, 4, 5, 6, 7, 8, 9)) {
+  switch (GENERATE(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13)) {
     case 0: start.clear_argv(); break;
     case 1: start = Argv({""}); break;
     case 2: start.set_shell("true"); break;
@@ -42,6 +48,10 @@ TEST_CASE("commands that can never work are refused with what helps") {
     case 7: start.set_cwd("relative"); break;
     case 8: start.set_timeout_ms(604800001); break;
     case 9: start.add_env()->set_key("A=B"); break;
+    case 10: start.mutable_pty()->mutable_size()->set_cols(65536); break;
+    case 11: start.mutable_pty()->set_term("a b"); break;
+    case 12: start.mutable_pty()->set_term(std::string(65, 'x')); break;
+    case 13: start.set_uid(UINT32_MAX); break;
   }
   const Status refused = CheckExec(start);
   REQUIRE_CODE(refused, kInvalidArgument);

@@ -25,6 +25,8 @@ using capsem::process::v1::SetKeepRequest;
 using capsem::process::v1::SetKeepResponse;
 using capsem::process::v1::StopRequest;
 using capsem::process::v1::StopResponse;
+using capsem::v1::ListExecsRequest;
+using capsem::v1::ListExecsResponse;
 using capsem::v1::SignalRequest;
 using capsem::v1::SignalResponse;
 
@@ -104,17 +106,20 @@ class ProcessClient::Impl : public std::enable_shared_from_this<Impl> {
   template <typename Request, typename Response>
   void CallUnary(void (Async::*method)(grpc::ClientContext*, const Request*, Response*,
                                        std::function<void(grpc::Status)>),
-                 const Request& request, std::chrono::milliseconds limit, Done done) {
-    WhenOpen([self = shared_from_this(), method, request, limit,
-              done = std::move(done)](const Status& open) mutable {
+                 const Request& request, std::chrono::milliseconds limit, Done done,
+                 std::shared_ptr<Response> response = nullptr) {
+    WhenOpen([self = shared_from_this(), method, request, limit, done = std::move(done),
+              response](const Status& open) mutable {
       if (!open.ok()) {
         return self->loop_.Post([done = std::move(done), open]() mutable { done(open); });
       }
-      rpc::CallUnary(self->loop_, self->stub_->async(), method, request, {limit, self->proof_},
-                     [self, done = std::move(done)](const StatusOr<Response>& answer) mutable {
-                       if (answer.ok()) return done(OkStatus());
-                       self->Explain(answer.status(), std::move(done));
-                     });
+      rpc::CallUnary(
+          self->loop_, self->stub_->async(), method, request, {limit, self->proof_},
+          [self, done = std::move(done), response](const StatusOr<Response>& answer) mutable {
+            if (!answer.ok()) return self->Explain(answer.status(), std::move(done));
+            if (response) *response = *answer;
+            done(OkStatus());
+          });
     });
   }
 
@@ -181,8 +186,23 @@ std::unique_ptr<ProcessExec> ProcessClient::Exec(ProcessExec::Events events) {
   return impl_->Open<ProcessExec>(&Async::Exec, std::move(events));
 }
 
+std::unique_ptr<ProcessExec> ProcessClient::Attach(ProcessExec::Events events) {
+  return impl_->Open<ProcessExec>(&Async::Attach, std::move(events));
+}
+
 std::unique_ptr<ProcessFileCall> ProcessClient::File(ProcessFileCall::Events events) {
   return impl_->Open<ProcessFileCall>(&Async::File, std::move(events));
+}
+
+void ProcessClient::ListExecs(OnExecs done) {
+  const auto list = std::make_shared<ListExecsResponse>();
+  impl_->CallUnary<ListExecsRequest, ListExecsResponse>(
+      &Async::ListExecs, {}, kSignalLimit,
+      [list, done = std::move(done)](const Status& status) mutable {
+        if (!status.ok()) return done(status);
+        done(std::move(*list));
+      },
+      list);
 }
 
 void ProcessClient::Signal(const SignalRequest& request, Done done) {

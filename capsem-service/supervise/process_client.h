@@ -41,6 +41,9 @@ class ProcessClient {
   // Stands behind the machine until Close; hears what becomes of it.
   void Hold(OnMachine on_machine);
   std::unique_ptr<ProcessExec> Exec(ProcessExec::Events events);
+  std::unique_ptr<ProcessExec> Attach(ProcessExec::Events events);
+  using OnExecs = absl::AnyInvocable<void(StatusOr<capsem::v1::ListExecsResponse>)>;
+  void ListExecs(OnExecs done);
   std::unique_ptr<ProcessFileCall> File(ProcessFileCall::Events events);
   void Signal(const capsem::v1::SignalRequest& request, Done done);
   // Whether its session is kept, if nobody stands behind it any more one day.

@@ -1,6 +1,7 @@
 // A capsem-process on a socket, for tests: it serves Machine and does what the test says.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -23,9 +24,10 @@ using FakeMachineBase = capsem::process::v1::Machine::WithRawCallbackMethod_Intr
         capsem::process::v1::Machine::WithRawCallbackMethod_Hold<
             capsem::process::v1::Machine::WithRawCallbackMethod_File<
                 capsem::process::v1::Machine::WithRawCallbackMethod_Exec<
-                    capsem::process::v1::Machine::WithRawCallbackMethod_Signal<
-                        capsem::process::v1::Machine::WithRawCallbackMethod_Stop<
-                            capsem::process::v1::Machine::Service>>>>>>>;
+                    capsem::process::v1::Machine::WithRawCallbackMethod_Attach<
+                        capsem::process::v1::Machine::WithRawCallbackMethod_Signal<
+                            capsem::process::v1::Machine::WithRawCallbackMethod_Stop<
+                                capsem::process::v1::Machine::Service>>>>>>>>;
 
 class FakeProcess final : public FakeMachineBase {
  public:
@@ -58,6 +60,7 @@ class FakeProcess final : public FakeMachineBase {
   std::optional<bool> keep;
   int execs_closed = 0;
   bool inputs_ended = false;
+  std::atomic<bool> attached = false;  // by Attach; set on a thread of gRPC
 
   void Say(Event::State state, const std::string& reason = {}, bool clean = false,
            bool restart = false) {
@@ -116,6 +119,11 @@ class FakeProcess final : public FakeMachineBase {
       grpc::CallbackServerContext*) override {
     return ExecStream::Accept(
         loop_, [this](std::unique_ptr<ExecStream> stream) { on_exec(std::move(stream)); });
+  }
+  grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* Attach(
+      grpc::CallbackServerContext* context) override {
+    attached = true;
+    return Exec(context);
   }
   grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* File(
       grpc::CallbackServerContext*) override {

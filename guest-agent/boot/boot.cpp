@@ -86,6 +86,7 @@ StatusOr<BootedMachine> Boot() {
       TRY(OpenForLater("/sys/fs/cgroup", O_PATH | O_DIRECTORY)),
       TRY(OpenForLater("/dev/random", O_WRONLY)),
       TRY(OpenForLater("/dev/null", O_RDWR)),
+      TRY(OpenForLater("/dev/pts/ptmx", O_PATH)),
   };
   TRY(ProtectAgent(machine.proc.get()));
   return machine;

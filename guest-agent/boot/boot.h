@@ -16,6 +16,7 @@ struct BootedMachine {
   UniqueFd cgroup;  // root of cgroup2
   UniqueFd random;  // /dev/random, for reseeding
   UniqueFd null;    // /dev/null
+  UniqueFd ptmx;    // of /dev/pts, only to be opened again
 };
 
 StatusOr<BootedMachine> Boot();

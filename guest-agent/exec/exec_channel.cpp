@@ -68,6 +68,8 @@ void ExecChannel::OnFrame(const wire::Frame& frame) {
     stdin_ = frame.payload;
   } else if (frame.kind == FrameKind::kExecStdinEof && accepted_) {
     EndStdin();
+  } else if (frame.kind == FrameKind::kExecResize && accepted_) {
+    OnResize(frame.payload);
   } else {
     OnBroken(InvalidArgument("a frame of kind {} is out of place", static_cast<int>(frame.kind)));
   }
@@ -77,6 +79,13 @@ void ExecChannel::OnFrame(const wire::Frame& frame) {
 void ExecChannel::OnBroken(Status why) {
   if (std::exchange(started_, true)) return EndStdin();
   on_start_(std::move(why));
+}
+
+void ExecChannel::OnResize(std::string_view payload) {
+  capsem::guest::v1::Resize size;
+  if (!size.ParseFromArray(payload.data(), static_cast<int>(payload.size())))
+    return OnBroken(InvalidArgument("the size of a terminal cannot be read"));
+  events_.on_resize(size);
 }
 
 void ExecChannel::EndStdin() {

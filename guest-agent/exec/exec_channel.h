@@ -23,6 +23,7 @@ class ExecChannel {
     // Says how much it takes; the rest is offered again by ReadOn, and the host waits meanwhile.
     absl::AnyInvocable<size_t(std::string_view)> on_stdin;
     absl::AnyInvocable<void()> on_stdin_end;
+    absl::AnyInvocable<void(const capsem::guest::v1::Resize&)> on_resize;
     // What was sent has left, after `blocked`; or nobody wants to hear it any more.
     absl::AnyInvocable<void()> on_drained;
   };
@@ -61,6 +62,7 @@ class ExecChannel {
   void OnFrame(const wire::Frame& frame);
   void OnBroken(Status why);
   void EndStdin();
+  void OnResize(std::string_view payload);
   void Put(std::string_view bytes);
 
   wire::Mux& mux_;

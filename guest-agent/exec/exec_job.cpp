@@ -19,6 +19,11 @@ constexpr int kTimedOut = 124;  // as timeout(1)
 // failure pipe, whose end would wake the loop in the middle of a small command, is left alone
 // until then.
 constexpr std::chrono::milliseconds kQuickEnd{5};
+// More than a terminal can hold (Linux: 4 KiB, and 8 KiB on their way), and no more than that of
+// somebody who goes on writing to it.
+constexpr size_t kTerminalRest = 64 * 1024;
+// What a terminal's user types to say that there is no more.
+constexpr std::string_view kEndOfFile = "\x04";
 
 }  // namespace
 
@@ -39,6 +44,7 @@ void ExecJob::Start() {
   process_ = std::move(begun->process);
   outputs_[0] = {FrameKind::kExecStdout, std::move(begun->out), {}};
   outputs_[1] = {FrameKind::kExecStderr, std::move(begun->err), {}};
+  if (spec_.pty) outputs_[1].left = 0;
   services_.reaper.Watch(process_.pid, [self = weak_.Get()](int wait_status) {
     if (self) self->OnProcessEnd(wait_status);
   });
@@ -78,7 +84,8 @@ void ExecJob::OnRunning() {
   }
   GoOn();
   channel_.Accept({[this](std::string_view bytes) { return WriteStdin(bytes); },
-                   [this] { CloseStdin(); }, [this] { GoOn(); }});
+                   [this] { EndStdin(); }, [this](const auto& size) { Resize(SizeOf(size)); },
+                   [this] { GoOn(); }});
 }
 
 void ExecJob::OnTimeout() {
@@ -137,6 +144,16 @@ size_t ExecJob::WriteStdin(std::string_view bytes) {
   return taken;
 }
 
+// A terminal stays: its command may go on writing to it.
+void ExecJob::EndStdin() {
+  if (!process_.terminal.valid()) return CloseStdin();
+  if (process_.stdin_pipe.valid()) WriteStdin(kEndOfFile);
+}
+
+void ExecJob::Resize(PtySize size) {
+  if (process_.terminal.valid()) ResizePty(process_.terminal.get(), size);
+}
+
 void ExecJob::CloseStdin() {
   stdin_watch_.reset();
   process_.stdin_pipe.Reset();
@@ -151,10 +168,11 @@ void ExecJob::OnProcessEnd(int wait_status) {
   // What lies in the pipes now is all that the first process can have written. A survivor that
   // writes on and on cannot delay the exit.
   for (Output& output : outputs_) {
-    if (output.ended) continue;
-    output.left = output.pipe->Available();
+    if (output.ended || !output.pipe->open()) continue;
+    output.left = process_.terminal.valid() ? kTerminalRest : output.pipe->Available();
     output.pipe->Pause(true);
   }
+  process_.terminal.Reset();
   on_change_();
   Drain();
 }

@@ -64,6 +64,8 @@ class ExecJob {
   void GoOn();
   void Drain();
   size_t WriteStdin(std::string_view bytes);
+  void EndStdin();
+  void Resize(PtySize size);
   void CloseStdin();
   void SendExit();
   void TidyLater();

@@ -2,7 +2,9 @@
 
 #include <signal.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 
 #include "exec/testing/exec_host.h"
@@ -332,6 +334,101 @@ TEST_CASE("the largest argument and the largest argument list are taken") {
   const HostedExec& refused = host.Run(too_large);
   REQUIRE(refused.exit->code() == 126);
   REQUIRE(refused.exit->error() == "cannot run `true`: Argument list too long");
+}
+
+namespace {
+
+capsem::guest::v1::ExecStart AtTerminal(const std::string& line) {
+  auto start = ExecHost::Shell(line);
+  start.mutable_pty()->mutable_size()->set_rows(33);
+  start.mutable_pty()->mutable_size()->set_cols(99);
+  start.set_stdin_open(true);
+  return start;
+}
+
+// Until the command has said so: it is there, and has set itself up.
+HostedExec& BeginAndAwait(ExecHost& host, const std::string& line, const std::string& said) {
+  HostedExec& exec = host.Begin(AtTerminal(line));
+  REQUIRE(host.loop.RunUntil([&] { return exec.out.find(said) != std::string::npos; }));
+  return exec;
+}
+
+}  // namespace
+
+TEST_CASE("a command with a terminal has it for everything, and as its controlling one") {
+  ExecHost host;
+  host.table().Enable({});
+  auto start = AtTerminal(
+      "test -t 0 && test -t 1 && test -t 2 && stty size && echo $TERM >/dev/tty; echo err >&2");
+  start.mutable_pty()->set_term("vt100");
+  const HostedExec& exec = host.Run(start);
+  REQUIRE(exec.out == "33 99\r\nvt100\r\nerr\r\n");
+  REQUIRE(exec.err.empty());
+  REQUIRE(exec.exit->code() == 0);
+}
+
+TEST_CASE("all that was written to a terminal comes before the exit, also to a host that is slow") {
+  ExecHost host;
+  host.table().Enable({});
+  HostedExec& exec = BeginAndAwait(host, "echo up; seq 1 200000", "up");
+  exec.reading = false;
+  host.loop.RunReady();
+  host.ReadOn(exec);
+  host.Finish(exec);
+  REQUIRE(std::count(exec.out.begin(), exec.out.end(), '\n') == 200001);
+  REQUIRE(exec.out.ends_with("\n200000\r\n"));
+}
+
+TEST_CASE("Ctrl-C at a terminal is an interrupt in the guest") {
+  ExecHost host;
+  host.table().Enable({});
+  HostedExec& exec = BeginAndAwait(host, "echo up; sleep 600", "up");
+  host.Send(exec, FrameKind::kExecStdin, "\x03");
+  REQUIRE(host.Finish(exec).exit->code() == 130);
+}
+
+TEST_CASE("a terminal that changes its size tells its command") {
+  ExecHost host;
+  host.table().Enable({});
+  HostedExec& exec = BeginAndAwait(
+      host, "trap 'stty size; exit 3' WINCH; echo up; while :; do sleep 0.02; done", "up");
+  capsem::guest::v1::Resize size;
+  size.set_rows(50);
+  size.set_cols(20);
+  host.Send(exec, FrameKind::kExecResize, size.SerializeAsString());
+  REQUIRE(host.Finish(exec).out == "up\r\n50 20\r\n");
+  REQUIRE(exec.exit->code() == 3);
+}
+
+TEST_CASE("the end of stdin is a terminal's end of file") {
+  ExecHost host;
+  host.table().Enable({});
+  HostedExec& exec = BeginAndAwait(host, "stty -echo; echo up; cat", "up");
+  host.Send(exec, FrameKind::kExecStdin, "hi\n");
+  host.Send(exec, FrameKind::kExecStdinEof, "");
+  REQUIRE(host.Finish(exec).out == "up\r\nhi\r\n");
+}
+
+TEST_CASE("what survives at a terminal does not delay the exit") {
+  ExecHost host;
+  host.table().Enable({});
+  REQUIRE(host.Run(AtTerminal("(trap '' HUP; sleep 600) & echo hi")).out == "hi\r\n");
+}
+
+TEST_CASE("a command runs as its user, with a group of the same number and no others") {
+  if (geteuid() != 0) {
+    WARN("only root can become somebody else");
+    return;
+  }
+  const bool terminal = GENERATE(false, true);
+  ExecHost host;
+  host.table().Enable({});
+  const std::string line = "id -u; id -g; id -G; echo $HOME $USER; echo ok >/proc/self/fd/1";
+  auto start = terminal ? AtTerminal(line) : ExecHost::Shell(line);
+  start.set_uid(65534);
+  std::string out = host.Run(start).out;
+  out.erase(std::remove(out.begin(), out.end(), '\r'), out.end());
+  REQUIRE(out == "65534\n65534\n65534\n/ 65534\n" + std::string(terminal ? "ok\n" : ""));
 }
 
 }  // namespace capsem::agent

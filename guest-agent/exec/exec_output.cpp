@@ -7,9 +7,9 @@
 
 namespace capsem::agent {
 
-ExecOutput::ExecOutput(Loop& loop, UniqueFd pipe)
-    : pipe_(std::move(pipe)),
-      watch_(std::make_unique<FdWatch>(loop, pipe_.get(), [this](int) { OnReadable(); })) {
+ExecOutput::ExecOutput(Loop& loop, UniqueFd pipe) : pipe_(std::move(pipe)) {
+  if (!open()) return;
+  watch_ = std::make_unique<FdWatch>(loop, pipe_.get(), [this](int) { OnReadable(); });
   Pause(false);
 }
 
@@ -33,7 +33,8 @@ size_t ExecOutput::Available() const {
 
 bool ExecOutput::AtEnd() {
   char probe;
-  return Read(&probe, 1) == 0;
+  const ssize_t count = Read(&probe, 1);
+  return count == 0 || (count < 0 && errno == EIO);  // as a terminal says it
 }
 
 UniqueFd ExecOutput::Release() {

@@ -14,6 +14,7 @@ namespace capsem::agent {
 
 class ExecOutput {
  public:
+  // An invalid `pipe`: there is none, as the stderr of a terminal; as one that is closed.
   ExecOutput(Loop& loop, UniqueFd pipe);
   ExecOutput(const ExecOutput&) = delete;
   ExecOutput& operator=(const ExecOutput&) = delete;

@@ -2,11 +2,13 @@
 #include "exec/exec_process.h"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <limits.h>
 #include <linux/sched.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -24,7 +26,7 @@ namespace {
 // What systemd gives a service: the agent's own limit is far higher than select() can bear.
 constexpr rlimit kDescriptors{1024, 512 * 1024};
 
-enum class Step : int { kPrepare, kFolder, kInterpreter, kProgram };
+enum class Step : int { kPrepare, kUser, kFolder, kInterpreter, kProgram };
 
 // On the failure pipe, whole or not at all.
 struct Failure {
@@ -49,6 +51,7 @@ struct Request {
   size_t bytes;  // of all strings
   uint32_t arguments, variables;
   uint32_t stdin_open;
+  uint32_t uid;
 };
 // A request and the pointers to its strings. The largest (wire::kMaxExecStart) is one of a million
 // empty arguments, with 8 bytes for each.
@@ -75,7 +78,8 @@ std::string Encode(const ExecSpec& spec) {
   request.bytes = out.size() - sizeof request;
   request.arguments = static_cast<uint32_t>(spec.argv.size());
   request.variables = static_cast<uint32_t>(spec.env.size());
-  request.stdin_open = spec.stdin_open ? 1 : 0;
+  request.stdin_open = spec.stdin_open || spec.pty ? 1 : 0;
+  request.uid = spec.uid;
   memcpy(out.data(), &request, sizeof request);
   return out;
 }
@@ -87,6 +91,7 @@ struct Prepared {
   const char* cwd;
   const char* path;
   bool stdin_open;
+  uid_t uid;
 };
 
 // In the child: the descriptors become 0, 1, 2, …, and there are no others. Sources that lie in the
@@ -148,6 +153,7 @@ bool ReadRequest(char* memory, Prepared& prepared) {
   prepared.argv = take(request.arguments);
   prepared.envp = take(request.variables);
   prepared.stdin_open = request.stdin_open != 0;
+  prepared.uid = request.uid;
   return true;
 }
 
@@ -191,11 +197,22 @@ Failure Execute(const Prepared& prepared) {
   _exit(127);
 }
 
-[[noreturn]] void BecomeCommand(const ChildFds& fds, int proc_fd) {
+// The group of the same number and no others; a terminal becomes the user's own.
+bool BecomeUser(uid_t uid) {
+  if (uid == 0) return true;
+  if (isatty(STDIN_FILENO) == 1 && fchown(STDIN_FILENO, uid, static_cast<gid_t>(-1)) != 0)
+    return false;
+  return setgroups(0, nullptr) == 0 && setresgid(uid, uid, uid) == 0 &&
+         setresuid(uid, uid, uid) == 0;
+}
+
+[[noreturn]] void BecomeCommand(const ChildFds& fds, int proc_fd, bool terminal) {
   setsid();
   prctl(PR_SET_NAME, "capsem-ready");
   BecomeOrdinary(proc_fd);
   if (!PlaceDescriptors(fds)) GiveUp(fds[kFailureFd], {Step::kPrepare, errno});
+  if (terminal && ioctl(STDIN_FILENO, TIOCSCTTY, 0) != 0)
+    GiveUp(kFailureFd, {Step::kPrepare, errno});
   void* memory = mmap(nullptr, kRequestMemory, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) GiveUp(kFailureFd, {Step::kPrepare, errno});
@@ -204,6 +221,7 @@ Failure Execute(const Prepared& prepared) {
   if (!ReadRequest(static_cast<char*>(memory), prepared)) _exit(0);
   if (!prepared.stdin_open && dup2(kNullFd, STDIN_FILENO) < 0)
     GiveUp(kFailureFd, {Step::kPrepare, errno});
+  if (!BecomeUser(prepared.uid)) GiveUp(kFailureFd, {Step::kUser, errno});
   if (chdir(prepared.cwd) != 0) GiveUp(kFailureFd, {Step::kFolder, errno});
   GiveUp(kFailureFd, Execute(prepared));
 }
@@ -224,6 +242,39 @@ UniqueFd NonBlocking(UniqueFd fd) {
   return fd;
 }
 
+// The child's ends of stdin, stdout and stderr.
+struct StandardStreams {
+  UniqueFd in, out, err;
+};
+
+StatusOr<StandardStreams> MakePipes(ExecProcess& process) {
+  Pipe in = TRY(MakePipe());
+  Pipe out = TRY(MakePipe());
+  Pipe err = TRY(MakePipe());
+  process.stdin_pipe = NonBlocking(std::move(in.write_end));
+  process.stdout_pipe = NonBlocking(std::move(out.read_end));
+  process.stderr_pipe = NonBlocking(std::move(err.read_end));
+  return StandardStreams{std::move(in.read_end), std::move(out.write_end),
+                         std::move(err.write_end)};
+}
+
+StatusOr<UniqueFd> Again(const UniqueFd& fd) {
+  UniqueFd again(fcntl(fd.get(), F_DUPFD_CLOEXEC, 0));
+  if (!again.valid()) return FromErrno("duplicate a terminal");
+  return again;
+}
+
+StatusOr<StandardStreams> MakeTerminal(const ExecEnvironment& environment, PtySize size,
+                                       ExecProcess& process) {
+  Pty pty = TRY(OpenPty(environment.ptmx_fd, environment.proc_fd, size));
+  process.stdin_pipe = TRY(Again(pty.master));
+  process.terminal = TRY(Again(pty.master));
+  process.stdout_pipe = std::move(pty.master);
+  UniqueFd out = TRY(Again(pty.peer));
+  UniqueFd err = TRY(Again(pty.peer));
+  return StandardStreams{std::move(pty.peer), std::move(out), std::move(err)};
+}
+
 [[noreturn]] void Drain(bool first, bool second) {
   pollfd watched[2] = {{first ? 0 : -1, POLLIN, 0}, {second ? 1 : -1, POLLIN, 0}};
   char nowhere[16 * 1024];
@@ -240,26 +291,23 @@ UniqueFd NonBlocking(UniqueFd fd) {
 
 }  // namespace
 
-StatusOr<ExecProcess> MakeExecProcess(const ExecEnvironment& environment, int group_fd) {
-  Pipe in = TRY(MakePipe());
-  Pipe out = TRY(MakePipe());
-  Pipe err = TRY(MakePipe());
+StatusOr<ExecProcess> MakeExecProcess(const ExecEnvironment& environment, int group_fd,
+                                      const std::optional<PtySize>& pty) {
+  ExecProcess process;
+  const StandardStreams theirs =
+      TRY(pty ? MakeTerminal(environment, *pty, process) : MakePipes(process));
   Pipe failure = TRY(MakePipe());
   Pipe request = TRY(MakePipe());
-  const ChildFds fds{in.read_end.get(),       out.write_end.get(),    err.write_end.get(),
+  const ChildFds fds{theirs.in.get(),         theirs.out.get(),       theirs.err.get(),
                      failure.write_end.get(), request.read_end.get(), environment.null_fd};
   const pid_t pid = ForkInto(group_fd);
   if (pid < 0 && errno == EAGAIN)
     return ResourceExhausted("the machine runs as many processes as it may");
   if (pid < 0) return FromErrno("fork");
-  if (pid == 0) BecomeCommand(fds, environment.proc_fd);
+  if (pid == 0) BecomeCommand(fds, environment.proc_fd, pty.has_value());
 
-  ExecProcess process;
   process.pid = pid;
   process.request_pipe = NonBlocking(std::move(request.write_end));
-  process.stdin_pipe = NonBlocking(std::move(in.write_end));
-  process.stdout_pipe = NonBlocking(std::move(out.read_end));
-  process.stderr_pipe = NonBlocking(std::move(err.read_end));
   process.failure_pipe = NonBlocking(std::move(failure.read_end));
   return process;
 }
@@ -286,6 +334,8 @@ std::optional<ExecFailure> ReadExecFailure(int failure_pipe, const ExecSpec& spe
   const std::string& program = spec.argv.front();
   if (failure.step == Step::kPrepare)
     return ExecFailure{126, fmt::format("cannot prepare `{}`: {}", program, why)};
+  if (failure.step == Step::kUser)
+    return ExecFailure{126, fmt::format("cannot become the user {}: {}", spec.uid, why)};
   if (failure.step == Step::kFolder)
     return ExecFailure{126, fmt::format("cannot enter the folder {}: {}", spec.cwd, why)};
   if (failure.step == Step::kInterpreter)

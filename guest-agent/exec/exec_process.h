@@ -21,6 +21,7 @@ namespace capsem::agent {
 struct ExecEnvironment {
   int null_fd = -1;  // /dev/null
   int proc_fd = -1;  // /proc, to take back the agent's own protection; -1: it has none
+  int ptmx_fd = -1;  // /dev/pts/ptmx, only to be opened again; -1: by its path
 };
 
 // The process is made first and told later what to run: making it (the fork, taking the agent's own
@@ -33,10 +34,13 @@ struct ExecProcess {
   UniqueFd stdout_pipe;
   UniqueFd stderr_pipe;
   UniqueFd failure_pipe;  // ends when the program runs; says why when it cannot
+  UniqueFd terminal;      // its master, when it has one: then so are stdin_pipe and stdout_pipe
 };
 
-// `group_fd`: the cgroup that the child is born into; -1 = the agent's own.
-StatusOr<ExecProcess> MakeExecProcess(const ExecEnvironment& environment, int group_fd);
+// `group_fd`: the cgroup that the child is born into; -1 = the agent's own. With `pty` it has a
+// terminal, which is its controlling one, and no stderr_pipe.
+StatusOr<ExecProcess> MakeExecProcess(const ExecEnvironment& environment, int group_fd,
+                                      const std::optional<PtySize>& pty = std::nullopt);
 // Once. An error: it will run nothing, and is to be dropped.
 Status RunInProcess(ExecProcess& process, const ExecSpec& spec);
 

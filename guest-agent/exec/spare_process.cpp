@@ -10,10 +10,10 @@ constexpr std::chrono::milliseconds kQuiet{50};
 
 StatusOr<SpareProcess::Begun> SpareProcess::Run(const ExecSpec& spec) {
   MakeWhenQuiet();
-  if (auto spare = Take()) {
+  if (auto spare = spec.pty ? std::nullopt : Take()) {
     if (RunInProcess(spare->process, spec).ok()) return *std::move(spare);
   }
-  Begun begun = TRY(Make());
+  Begun begun = TRY(Make(spec.pty));
   TRY(RunInProcess(begun.process, spec));
   return begun;
 }
@@ -43,10 +43,10 @@ void SpareProcess::Refill() {
   services_.reaper.Watch(spare_->process.pid, [](int) {});
 }
 
-StatusOr<SpareProcess::Begun> SpareProcess::Make() {
+StatusOr<SpareProcess::Begun> SpareProcess::Make(const std::optional<PtySize>& pty) {
   Begun begun;
   begun.group = TRY(services_.groups.Create());
-  begun.process = TRY(MakeExecProcess(services_.environment, begun.group->fork_fd()));
+  begun.process = TRY(MakeExecProcess(services_.environment, begun.group->fork_fd(), pty));
   begun.group->OnStarted(begun.process.pid);
   begun.out = std::make_unique<ExecOutput>(services_.loop, std::move(begun.process.stdout_pipe));
   begun.err = std::make_unique<ExecOutput>(services_.loop, std::move(begun.process.stderr_pipe));

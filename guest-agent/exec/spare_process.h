@@ -25,8 +25,9 @@ class SpareProcess {
   SpareProcess& operator=(const SpareProcess&) = delete;
   ~SpareProcess() { Stop(); }
 
-  // Runs the command in the spare, or in one made now. The reaper is the caller's to tell. A new
-  // spare comes when the host has heard its end (MakeSoon), or beside it when it takes its time.
+  // Runs the command in the spare, or in one made now: a terminal's always is. The reaper is the
+  // caller's to tell. A new spare comes when the host has heard its end (MakeSoon), or beside it
+  // when it takes its time.
   StatusOr<Begun> Run(const ExecSpec& spec);
   // After what the loop has to do now. Only after Run or MakeWhenQuiet, and not after Stop.
   void MakeSoon();
@@ -36,7 +37,7 @@ class SpareProcess {
   bool waiting() const { return spare_.has_value(); }
 
  private:
-  StatusOr<Begun> Make();
+  StatusOr<Begun> Make(const std::optional<PtySize>& pty = std::nullopt);
   // The spare, unless it has ended meanwhile: anybody in the guest may kill it.
   std::optional<Begun> Take();
   void Refill();

@@ -4,7 +4,7 @@ from support import cli
 
 pytestmark = pytest.mark.cli
 
-VERBS = ["run", "create", "exec", "cp", "list", "ls", "info", "logs", "stop", "start", "restart",
+VERBS = ["run", "create", "exec", "shell", "ps", "attach", "kill", "cp", "list", "ls", "info", "logs", "stop", "start", "restart",
          "persist", "rename", "delete", "rm", "purge", "image build", "image list",
          "image inspect", "status", "version", "config show", "config validate", "service run", "service stop", "help"]
 

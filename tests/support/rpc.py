@@ -117,6 +117,22 @@ class Api:
     def signal(self, session, exec_id, number):
         self.execs.Signal(execs_pb2.SignalRequest(session=session, exec=exec_id, signal=number), timeout=CALL_LIMIT)
 
+    def attach(self, session, exec_id, offset=None, limit=CALL_LIMIT, more=()):
+        """The stream of events of a command that was started before; `more` are inputs after the first."""
+        request = execs_pb2.ExecAttach(session=session, exec=exec_id, offset=offset)
+        return self.execs.Attach(itertools.chain([execs_pb2.ExecInput(attach=request)], more), timeout=limit)
+
+    def execs_of(self, session):
+        """{number: ExecInfo} of a session's commands."""
+        request = execs_pb2.ListExecsRequest(session=session)
+        return {info.exec: info for info in self.execs.List(request, timeout=CALL_LIMIT).execs}
+
+    def detach(self, session, *command, **fields):
+        """Starts a command without a reader: its number."""
+        first = exec_input(session, *command, detach=True, on_disconnect=execs_pb2.ON_DISCONNECT_KEEP, **fields)
+        [started] = self.execs.Exec(iter([first]), timeout=CALL_LIMIT)
+        return started.started.exec
+
     def write_file(self, session, path, *pieces, commit=True, **fields):
         """The FileInfo of what was written."""
         def inputs():

@@ -1,5 +1,6 @@
 #include "args.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -59,6 +60,7 @@ class ArgsParser {
     const size_t equals = word.substr(0, 2) == "--" ? word.find('=') : std::string_view::npos;
     const std::string_view name = word.substr(0, equals);
     const Option* option = Find(name);
+    if (option == nullptr && AreFlags(word)) return AddFlags(word);
     if (option == nullptr) return Misuse(InvalidArgument("there is no option {}", name));
     const std::string canonical(Names(*option).back());
     if (option->value.empty()) {
@@ -71,6 +73,19 @@ class ArgsParser {
     if (!IsUtf8(words_[next_]))
       return Misuse(InvalidArgument("argument {} is not UTF-8", next_ + 1));
     return Add(canonical, words_[next_++]);
+  }
+
+  // "-it": one letter each, none with a value.
+  bool AreFlags(std::string_view word) const {
+    if (word.size() < 3 || word[1] == '-') return false;
+    return std::all_of(word.begin() + 1, word.end(), [this](char letter) {
+      const Option* option = Find(std::string{'-', letter});
+      return option != nullptr && option->value.empty();
+    });
+  }
+  Status AddFlags(std::string_view word) {
+    for (const char letter : word.substr(1)) TRY(ParseOption(std::string{'-', letter}));
+    return OkStatus();
   }
 
   const Option* Find(std::string_view name) const {
@@ -111,11 +126,18 @@ std::vector<std::string> Args::Texts(std::string_view name) const {
   return found == values_.end() ? std::vector<std::string>() : found->second;
 }
 
-StatusOr<std::optional<uint32_t>> Args::Count(std::string_view name) const {
+StatusOr<std::optional<uint32_t>> Args::Number(std::string_view name) const {
   const std::optional<std::string> text = Text(name);
   if (!text) return std::optional<uint32_t>();
   const std::optional<uint32_t> number = ParseWhole<uint32_t>(*text);
-  if (!number || *number == 0)
+  if (!number) return Misuse(InvalidArgument("{} {} is no whole number", name, *text));
+  return number;
+}
+
+StatusOr<std::optional<uint32_t>> Args::Count(std::string_view name) const {
+  const std::optional<std::string> text = Text(name);
+  const auto number = Number(name);
+  if (text && number.value_or(0).value_or(0) == 0)
     return Misuse(InvalidArgument("{} {} is no whole number from 1 on", name, *text));
   return number;
 }

@@ -2,8 +2,8 @@
 // complaint names the word that is wrong.
 //
 // Options may stand anywhere before the words that belong to the guest's command (Verb::own_words);
-// `--` ends them. `--name=value` and `--name value` are the same. All words must be UTF-8, for the
-// API's texts are.
+// `--` ends them. `--name=value` and `--name value` are the same, and so are `-it` and `-i -t`. All
+// words must be UTF-8, for the API's texts are.
 #pragma once
 
 #include <chrono>
@@ -37,7 +37,9 @@ class Args {
   // The last one given; nullopt when none was.
   std::optional<std::string> Text(std::string_view name) const;
   std::vector<std::string> Texts(std::string_view name) const;
-  // InvalidArgument: no whole number, or 0, where the API's 0 would mean its default.
+  // InvalidArgument: no whole number.
+  StatusOr<std::optional<uint32_t>> Number(std::string_view name) const;
+  // InvalidArgument: the same, or 0, where the API's 0 would mean its default.
   StatusOr<std::optional<uint32_t>> Count(std::string_view name) const;
   // Seconds with decimals, up to `most`; 0 is none.
   StatusOr<std::optional<std::chrono::milliseconds>> Seconds(std::string_view name,

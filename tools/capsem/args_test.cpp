@@ -62,6 +62,19 @@ TEST_CASE("what belongs to the guest's command is not looked at") {
   }
 }
 
+TEST_CASE("flags of one letter may stand in one word") {
+  const std::vector<Option> options = {
+      {"-i, --stdin", "", ""}, {"-t, --tty", "", ""}, {"-e, --env", "K=V", ""}};
+  const Args args = VALUE_OF(Args::Parse({"-it", "box"}, options, 1));
+  CHECK(args.Flag("--stdin"));
+  CHECK(args.Flag("--tty"));
+  for (const char* wrong : {"-ix", "-ie", "-i="}) {
+    const Status status = Args::Parse({wrong}, options, 1).status();
+    REQUIRE_CODE(status, kInvalidArgument);
+    CHECK(Message(status).starts_with("there is no option -i"));
+  }
+}
+
 TEST_CASE("what is wrong is named") {
   const std::pair<std::vector<std::string>, std::string_view> table[] = {
       {{"--nonsense"}, "there is no option --nonsense"},

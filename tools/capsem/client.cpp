@@ -191,6 +191,16 @@ std::vector<Status> Client::Delete(const std::vector<v1::DeleteSessionRequest>& 
   return impl_->WaitForAll(&SessionsAsync::Delete, requests);
 }
 
+StatusOr<v1::ListExecsResponse> Client::ListExecs(std::string_view session) {
+  v1::ListExecsRequest request;
+  request.set_session(std::string(session));
+  return impl_->Wait(*impl_->execs, &ExecsAsync::List, request);
+}
+
+Status Client::SignalNow(const v1::SignalRequest& request) {
+  return impl_->Wait(*impl_->execs, &ExecsAsync::Signal, request).status();
+}
+
 StatusOr<v1::ListImagesResponse> Client::ListImages() {
   return impl_->Wait(*impl_->images, &ImagesAsync::List, {});
 }
@@ -243,6 +253,10 @@ std::unique_ptr<CommandStream> Client::Exec(CommandStream::Events events) {
 
 std::unique_ptr<CommandStream> Client::Run(CommandStream::Events events) {
   return impl_->Open(&ExecsAsync::Run, std::move(events));
+}
+
+std::unique_ptr<CommandStream> Client::Attach(CommandStream::Events events) {
+  return impl_->Open(&ExecsAsync::Attach, std::move(events));
 }
 
 void Client::Signal(const v1::SignalRequest& request, absl::AnyInvocable<void(Status)> done) {

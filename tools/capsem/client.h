@@ -42,6 +42,8 @@ class Client {
   StatusOr<v1::Session> Persist(const v1::PersistSessionRequest& request);
   StatusOr<v1::Session> Rename(const v1::RenameSessionRequest& request);
   StatusOr<v1::PurgeSessionsResponse> Purge(bool all);
+  StatusOr<v1::ListExecsResponse> ListExecs(std::string_view session);
+  Status SignalNow(const v1::SignalRequest& request);
   StatusOr<v1::ListImagesResponse> ListImages();
   StatusOr<v1::Image> InspectImage(std::string_view image);
   StatusOr<v1::VersionResponse> Version();
@@ -54,6 +56,7 @@ class Client {
   // On the loop.
   std::unique_ptr<CommandStream> Exec(CommandStream::Events events);
   std::unique_ptr<CommandStream> Run(CommandStream::Events events);
+  std::unique_ptr<CommandStream> Attach(CommandStream::Events events);
   void Signal(const v1::SignalRequest& request, absl::AnyInvocable<void(Status)> done);
 
  private:

@@ -23,11 +23,14 @@ std::string Title(const Verb& verb) {
 const std::vector<Verb>& Verbs() {
   // In the order of help.
   static const std::vector<Verb> verbs = {
-      kRunVerb,        kCreateVerb,         kExecVerb,       kCpVerb,          kListVerb,
-      kInfoVerb,       kLogsVerb,           kStopVerb,       kStartVerb,       kRestartVerb,
-      kPersistVerb,    kRenameVerb,         kDeleteVerb,     kPurgeVerb,       kImageBuildVerb,
-      kImageListVerb,  kImageInspectVerb,   kStatusVerb,     kDoctorVerb,      kVersionVerb,
-      kConfigShowVerb, kConfigValidateVerb, kServiceRunVerb, kServiceStopVerb, kHelpVerb,
+      kRunVerb,          kCreateVerb,         kExecVerb,       kShellVerb,
+      kPsVerb,           kAttachVerb,         kKillVerb,       kCpVerb,
+      kListVerb,         kInfoVerb,           kLogsVerb,       kStopVerb,
+      kStartVerb,        kRestartVerb,        kPersistVerb,    kRenameVerb,
+      kDeleteVerb,       kPurgeVerb,          kImageBuildVerb, kImageListVerb,
+      kImageInspectVerb, kStatusVerb,         kDoctorVerb,     kVersionVerb,
+      kConfigShowVerb,   kConfigValidateVerb, kServiceRunVerb, kServiceStopVerb,
+      kHelpVerb,
   };
   return verbs;
 }

@@ -44,9 +44,10 @@ std::string HelpOfGroup(std::string_view group);
 // The error for words that name no verb.
 Status NoSuchVerb(const std::vector<std::string>& words);
 
-extern const Verb kConfigShowVerb, kConfigValidateVerb, kCpVerb, kCreateVerb, kDeleteVerb,
-    kDoctorVerb, kExecVerb, kHelpVerb, kImageBuildVerb, kImageInspectVerb, kImageListVerb,
-    kInfoVerb, kListVerb, kLogsVerb, kPersistVerb, kPurgeVerb, kRenameVerb, kRestartVerb, kRunVerb,
-    kServiceRunVerb, kServiceStopVerb, kStartVerb, kStatusVerb, kStopVerb, kVersionVerb;
+extern const Verb kAttachVerb, kConfigShowVerb, kConfigValidateVerb, kCpVerb, kCreateVerb,
+    kDeleteVerb, kDoctorVerb, kExecVerb, kHelpVerb, kImageBuildVerb, kImageInspectVerb,
+    kImageListVerb, kInfoVerb, kKillVerb, kListVerb, kLogsVerb, kPersistVerb, kPsVerb, kPurgeVerb,
+    kRenameVerb, kRestartVerb, kRunVerb, kServiceRunVerb, kServiceStopVerb, kShellVerb, kStartVerb,
+    kStatusVerb, kStopVerb, kVersionVerb;
 
 }  // namespace capsem::cli

@@ -1,4 +1,5 @@
-// What exec and run share: the command line of the guest's command, and the wait for its end.
+// What exec, run, shell and attach share: the command line of the guest's command, and the wait for
+// its end.
 #pragma once
 
 #include "args.h"
@@ -12,9 +13,18 @@ inline constexpr Option kTimeoutOption{"--timeout", "S", "end the command after 
 inline constexpr Option kCwdOption{"-w, --cwd", "DIR",
                                    "where the command starts (default: /workspace)"};
 inline constexpr Option kStdinOption{"-i, --stdin", "", "forward stdin although it is a terminal"};
+inline constexpr Option kTtyOption{"-t, --tty", "", "give the command a terminal"};
+inline constexpr Option kUserOption{"-u, --user", "UID",
+                                    "run as this user, by number (default: 0, root)"};
 
+// The number of a command.
+StatusOr<uint64_t> ExecNumber(const std::string& word);
 // From the words after `skip`: one is a line for the shell, several are an argv.
 Status FillStart(const Args& args, size_t skip, v1::ExecStart& start);
+// What does not depend on what the command is.
+Status FillOptions(const Args& args, v1::ExecStart& start);
+// A terminal like this program's own.
+void AddTerminal(v1::ExecStart& start);
 
 using CollectEvents = absl::AnyInvocable<Status(const v1::ExecEvent&)>;
 

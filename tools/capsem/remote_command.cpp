@@ -21,10 +21,10 @@ RemoteCommand::RemoteCommand(Loop& loop, Server server, v1::ExecInput first, Str
       events_(std::move(events)),
       detached_(StartOf(first).detach()),
       bound_(first.has_run()),
+      attached_(first.has_attach()),
       timeout_s_(StartOf(first).timeout_ms() / 1000.0),
       out_(loop, streams.out, "stdout", [this] { Pump(); }),
       err_(loop, streams.err, "stderr", [this] { Pump(); }) {
-  const bool forward_input = StartOf(first).stdin_open();
   stream_ = server_.open({
       .on_event = [this](v1::ExecEvent event) { OnEvent(std::move(event)); },
       .on_ready =
@@ -34,7 +34,7 @@ RemoteCommand::RemoteCommand(Loop& loop, Server server, v1::ExecInput first, Str
       .on_closed = [this](Status status) { OnClosed(std::move(status)); },
   });
   stream_->Write(std::move(first));
-  if (forward_input) StartInput(streams.in);
+  if (streams.in >= 0) StartInput(streams.in);
 }
 
 void RemoteCommand::StartInput(int fd) {
@@ -58,12 +58,19 @@ void RemoteCommand::StartInput(int fd) {
 
 void RemoteCommand::OnInterrupt() {
   ++interrupts_;
-  if (!started_ || interrupts_ > 2) return End(kExitInterrupted);
+  if (!started_ || attached_ || interrupts_ > 2) return End(kExitInterrupted);
   v1::SignalRequest request;
   request.set_session(started_->session());
   request.set_exec(started_->exec());
   request.set_signal(interrupts_ == 1 ? SIGINT : SIGKILL);
   server_.signal(request);
+}
+
+void RemoteCommand::Resize(const v1::TerminalSize& size) {
+  if (ended_) return;
+  v1::ExecInput input;
+  *input.mutable_resize() = size;
+  stream_->Write(std::move(input));
 }
 
 void RemoteCommand::OnEvent(v1::ExecEvent event) {
@@ -112,6 +119,9 @@ void RemoteCommand::Print(const v1::ExecEvent& event) {
     case v1::ExecEvent::kStdout: return out_.Write(event.stdout());
     case v1::ExecEvent::kStderr: return err_.Write(event.stderr());
     case v1::ExecEvent::kExit: return PrintEnd(event.exit());
+    case v1::ExecEvent::kDropped:
+      return err_.Write(
+          fmt::format("capsem: {} bytes of output came before and are gone\n", event.dropped()));
     case v1::ExecEvent::kStarted:
     case v1::ExecEvent::KIND_NOT_SET: break;  // of a newer service
   }

@@ -1,10 +1,11 @@
-// The flow of exec and run: a command in a machine with this program's stdin, stdout and stderr.
+// The flow of exec, run, shell and attach: a command in a machine with this program's stdin, stdout
+// and stderr.
 //
 // 1. The stream is opened and the first input sent; stdin follows, if it is forwarded.
 // 2. Output is written in the order of its events: while either stream of ours is full, reading
 //    rests, and the guest's command is held by that.
 // 3. Ctrl-C sends SIGINT to the command, the second one SIGKILL. Before the command has started,
-//    and from the third on, it ends this program.
+//    and from the third on, it ends this program; and at once of one that has only attached.
 // 4. The command's exit, when all its output is written, is the end. That a time limit ended it is
 //    said on stderr.
 #pragma once
@@ -44,12 +45,14 @@ class RemoteCommand {
     absl::AnyInvocable<void(StatusOr<int>)> on_end;  // once, the last event
   };
 
-  // `first` is start or run; its stdin_open says whether `streams.in` is forwarded.
+  // `first` is start, run or attach. stdin is forwarded when `streams.in` is not negative.
   RemoteCommand(Loop& loop, Server server, v1::ExecInput first, Streams streams, Events events);
   RemoteCommand(const RemoteCommand&) = delete;
   RemoteCommand& operator=(const RemoteCommand&) = delete;
 
   void OnInterrupt();
+  // Of the terminal that shows the command's.
+  void Resize(const v1::TerminalSize& size);
 
  private:
   void StartInput(int fd);
@@ -68,6 +71,7 @@ class RemoteCommand {
   Events events_;
   const bool detached_;
   const bool bound_;        // its machine ends with it
+  const bool attached_;     // it was there before, and does not end with this
   const double timeout_s_;  // 0 = none
   Status collected_;
   OutputSink out_;

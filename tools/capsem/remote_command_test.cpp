@@ -65,7 +65,9 @@ struct Fixture {
                                 CHECK(request.exec() == 7);
                                 call.signals.push_back(request.signal());
                               }},
-        first, RemoteCommand::Streams{in_read.get(), out_write.get(), err.get()},
+        first,
+        RemoteCommand::Streams{first.start().stdin_open() ? in_read.get() : -1, out_write.get(),
+                               err.get()},
         RemoteCommand::Events{
             .collect = std::move(collect),
             .on_end = [this](StatusOr<int> result) { ends.push_back(std::move(result)); }});
@@ -226,6 +228,30 @@ TEST_CASE("Ctrl-C interrupts, a second one kills, a third one leaves") {
   test.command->OnInterrupt();
   REQUIRE(test.ends.size() == 1);
   CHECK(VALUE_OF(std::move(test.ends[0])) == 130);
+}
+
+TEST_CASE("Ctrl-C leaves a command that was attached to, and does not touch it") {
+  Fixture test;
+  test.first.mutable_attach()->set_exec(7);
+  test.Start();
+  test.SendStarted();
+  test.command->OnInterrupt();
+  REQUIRE(test.ends.size() == 1);
+  CHECK(VALUE_OF(std::move(test.ends[0])) == 130);
+  CHECK(test.call.signals.empty());
+}
+
+TEST_CASE("a terminal that changes its size says so, until the end") {
+  Fixture test;
+  test.Start();
+  test.SendStarted();
+  v1::TerminalSize size;
+  size.set_rows(50);
+  test.command->Resize(size);
+  CHECK(test.call.inputs.back().resize().rows() == 50);
+  test.SendExit(0);
+  test.command->Resize(size);
+  CHECK(test.call.inputs.size() == 2);
 }
 
 TEST_CASE("Ctrl-C before the command has started leaves at once") {

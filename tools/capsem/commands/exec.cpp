@@ -6,6 +6,14 @@
 namespace capsem::cli {
 namespace {
 
+StatusOr<v1::WhenFull> WhenFullOf(const Args& args) {
+  const std::string word = args.Text("--when-full").value_or("wait");
+  if (word == "wait") return v1::WHEN_FULL_WAIT;
+  if (word == "drop") return v1::WHEN_FULL_DROP;
+  return WithRemedy(InvalidArgument("--when-full {} is neither wait nor drop", word),
+                    "wait holds the command until somebody reads; drop forgets its oldest output");
+}
+
 StatusOr<int> RunExec(const Args& args) {
   if (args.words().empty() || args.words().front().empty()) {
     return WithRemedy(InvalidArgument("exec wants a session and a command"),
@@ -20,6 +28,7 @@ StatusOr<int> RunExec(const Args& args) {
     start.set_on_disconnect(v1::ON_DISCONNECT_KEEP);
     start.set_stdin_open(false);
   }
+  start.set_when_full(TRY(WhenFullOf(args)));
   const Connection connection = TRY(Connect());
   return RunGuestCommand(connection, args, std::move(first));
 }
@@ -36,16 +45,22 @@ const Verb kExecVerb = {
         "is forwarded when it is no terminal. Ctrl-C interrupts the command, a second one kills "
         "it.\n"
         "Exits with the command's own code; 124 when --timeout ended it, 125 when Capsem failed.\n"
+        "With -i -t it has a terminal like this one: every key goes there, Ctrl-C too.\n"
         "With --json: one document with its output and its end (at most 10 MiB of output).",
     .options = {kEnvOption,
                 kTimeoutOption,
                 kCwdOption,
+                kUserOption,
                 kStdinOption,
+                kTtyOption,
                 {"-d, --detach", "", "do not wait: print the command's number, let it run on"},
+                {"--when-full", "WHAT",
+                 "when 64 MiB of output wait for a reader: wait (default) or drop the oldest"},
                 {"-q, --quiet", "", "no warnings"},
                 kJsonOption},
     .example =
         "  capsem exec box -- python3 -c 'print(6*7)'\n"
+        "  capsem exec -it box -- python3\n"
         "  capsem exec box 'ls /proc | wc -l'\n"
         "  tar c src | capsem exec box -- tar x -C /tmp",
     .failures =

@@ -27,6 +27,7 @@ const Verb kRunVerb = {
         "is forwarded when it is no terminal. Ctrl-C interrupts the command, a second one kills "
         "it.\n"
         "Exits with the command's own code; 124 when --timeout ended it, 125 when Capsem failed.\n"
+        "With -i -t it has a terminal like this one: every key goes there, Ctrl-C too.\n"
         "With --json: one document with its output and its end (at most 10 MiB of output).",
     .options = {kImageOption,
                 kCpusOption,
@@ -35,7 +36,9 @@ const Verb kRunVerb = {
                 kEnvOption,
                 kTimeoutOption,
                 kCwdOption,
+                kUserOption,
                 kStdinOption,
+                kTtyOption,
                 {"-q, --quiet", "", "no warnings"},
                 kJsonOption},
     .example =

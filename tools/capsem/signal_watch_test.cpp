@@ -1,4 +1,4 @@
-#include "interrupts.h"
+#include "signal_watch.h"
 
 #include <signal.h>
 
@@ -13,7 +13,7 @@ TEST_CASE("each Ctrl-C is an event, and afterwards it ends programs again") {
   TestLoop loop;
   int count = 0;
   {
-    const auto interrupts = VALUE_OF(Interrupts::Create(loop, [&] { ++count; }));
+    const auto watch = VALUE_OF(SignalWatch::Create(loop, SIGINT, [&] { ++count; }));
     raise(SIGINT);
     raise(SIGINT);
     REQUIRE(loop.RunUntil([&] { return count == 2; }));
@@ -28,7 +28,7 @@ TEST_CASE("a SIGINT that was ignored from the start stays ignored") {
   TestLoop loop;
   int count = 0;
   {
-    const auto interrupts = VALUE_OF(Interrupts::Create(loop, [&] { ++count; }));
+    const auto watch = VALUE_OF(SignalWatch::Create(loop, SIGINT, [&] { ++count; }));
     raise(SIGINT);
     loop.RunReady();
   }
