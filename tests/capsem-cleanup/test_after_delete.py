@@ -26,6 +26,10 @@ def test_after_delete_nothing_of_a_session_is_left(capsem):
     before, mounted, temporary = set(capsem.files()), mounts(), temporary_files()
     session = capsem.create()
     assert capsem.exec(session, "true").code == 0
+    # A command that still runs, and one with a file of what it has printed.
+    capsem.ok("exec", "-d", session, "--", "sleep 1000")
+    printed = capsem.ok("exec", "-d", session, "--", "head -c 4000000 /dev/zero").text.strip()
+    assert len(capsem.ok("attach", session, printed).out) == 4000000
     info = capsem.info(session)
     service = capsem.service_pid()
     capsem.ok("delete", session)

@@ -1,6 +1,8 @@
 """Commands without a reader, with several, and with one who comes later: what they print is kept, and nothing grows."""
 import hashlib
 import itertools
+import os
+import stat
 
 import grpc
 import pytest
@@ -79,12 +81,12 @@ def test_a_held_command_that_is_ended_has_ended(capsem, client, box):
     client.exec(box, "pkill", "-x", "cat")
 
 
-def test_100_mib_of_a_command_that_may_drop(client, box):
-    command, length = printing(100)
+def test_80_mib_of_a_command_that_may_drop(client, box):
+    command, length = printing(80)
     number = client.detach(box, *command, when_full=rpc.execs_pb2.WHEN_FULL_DROP)
     info = eventually("it has ended", 120, lambda: (client.execs_of(box)[number].HasField("exit") and
                                                     client.execs_of(box)[number]))
-    assert info.first_offset > 30 * MIB
+    assert info.first_offset > 14 * MIB
     _, kept, code, dropped, first = read_all(client.attach(box, number))
     assert (kept + dropped, code, first) == (length, 0, dropped)
     assert dropped == info.first_offset
@@ -103,8 +105,8 @@ def through(capsem, client, box, mebibytes):
     assert memory_of(capsem, box) - before < GROWTH
 
 
-def test_256_mib_pass_with_flat_memory(capsem, client, box):
-    through(capsem, client, box, 256)
+def test_128_mib_pass_with_flat_memory(capsem, client, box):
+    through(capsem, client, box, 128)
 
 
 @pytest.mark.long
@@ -123,6 +125,30 @@ def test_a_slow_reader_stops_the_command_and_not_the_daemon(capsem, client, box)
     assert rpc.exec_argv(client, box, "echo", "others go on").stdout == b"others go on\n"
     assert memory_of(capsem, box) - before < GROWTH
     assert read_all(call)[1:] == (length, 0, 0, 0)
+
+
+def test_output_that_is_kept_is_nobody_else_s_and_goes_with_the_machine(capsem, client):
+    session = capsem.create("-n", "spooled")
+    command, length = printing(4)
+    number = client.detach(session, *command)
+    spools = os.path.join(capsem.session_folder(capsem.info(session)["id"]), "spools")
+    spool = os.path.join(spools, str(number))
+    eventually("the command has ended", 60, lambda: client.execs_of(session)[number].HasField("exit"))
+    eventually("what is older than 1 MiB is in its file", 60, lambda: os.path.exists(spool) and os.stat(spool).st_size > 2 * MIB)
+    assert [stat.S_IMODE(os.stat(path).st_mode) for path in (spools, spool)] == [0o700, 0o600]
+    assert read_all(client.attach(session, number, offset=length - MIB))[1:3] == (MIB, 0)
+    capsem.ok("stop", session)
+    assert not os.path.exists(spool)
+    capsem.ok("start", session)
+    assert client.execs_of(session) == {}
+    capsem.ok("delete", session)
+
+
+def test_a_time_limit_ends_a_command_that_nobody_reads(capsem, box):
+    number = capsem.run("exec", "-d", "--timeout", "1", box, "--", "echo up; setsid sleep 864").text.strip()
+    result = capsem.run("attach", box, number)
+    assert (result.code, result.out) == (124, b"up\n")
+    assert capsem.exec(box, "pgrep", "-f", "^sleep 864").code == 1
 
 
 def test_two_readers_at_once_hear_the_same(client, box):
