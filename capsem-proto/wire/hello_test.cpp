@@ -128,7 +128,7 @@ TEST_CASE("the host refuses, says why, and stays so") {
     const char* what;
     std::function<void(GuestHello&)> spoil;
     StatusCode code;
-    const char* told;
+    std::string told;
   };
   const auto c = GENERATE(
       Case{"a second first hello", [](GuestHello& hello) { hello.set_link_id(0); },
@@ -140,11 +140,13 @@ TEST_CASE("the host refuses, says why, and stays so") {
              hello.set_protocol_min(kProtocolMax + 1);
              hello.set_protocol_max(kProtocolMax + 4);
            },
-           StatusCode::kFailedPrecondition, "1 to 1 of the link, the agent 2 to 5"},
+           StatusCode::kFailedPrecondition,
+           fmt::format("1 to {} of the link, the agent {} to {}", kProtocolMax, kProtocolMax + 1,
+                       kProtocolMax + 4)},
       Case{"versions before the first", [](GuestHello& hello) { hello.set_protocol_max(0); },
            StatusCode::kFailedPrecondition, "the host speaks the versions"},
       Case{"a range that is none", [](GuestHello& hello) { hello.set_protocol_min(7); },
-           StatusCode::kFailedPrecondition, "the agent 7 to 1"},
+           StatusCode::kFailedPrecondition, fmt::format("the agent 7 to {}", kProtocolMax)},
       Case{"a short nonce", [](GuestHello& hello) { hello.set_nonce("short"); },
            StatusCode::kInvalidArgument, "no agent"},
       Case{"another role", [](GuestHello& hello) { hello.set_role("tray"); },

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import threading
 
+import grpc
 import pytest
 
 from support import capsem_home, paths, process_tree, rpc
@@ -290,3 +291,22 @@ def test_service_stop_ends_what_was_adopted(fresh_capsem):
     assert home.processes() == []
     assert row(home, stays, "state", "process_pid") == ("stopped", 0)
     assert row(home, mortal, "state") is None
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM], ids=lambda how: how.name)
+def test_a_command_prints_on_and_is_read_on_without_a_gap(fresh_capsem, how):
+    home = fresh_capsem
+    session = home.create("-n", "box", "--memory", "256")
+    call = home.api.start(session, "i=0; while [ $i -lt 500 ]; do echo $i; i=$((i+1)); sleep 0.01; done; exit 7")
+    number, read = next(call).started.exec, b""
+    while read.count(b"\n") < 50:
+        read += next(call).stdout
+    recorded_as_running(home, session)
+    home.kill(how)
+    with contextlib.suppress(grpc.RpcError):
+        for event in call:  # what was on its way
+            read += event.stdout
+    home.start()
+    rest = rpc.collect(home.api.attach(session, number, offset=len(read)))
+    assert (read + rest.stdout).decode().split() == [str(line) for line in range(500)]
+    assert rest.code == 7

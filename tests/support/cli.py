@@ -23,7 +23,7 @@ class Cli:
         self.prefix = []
 
     def command(self, *args):
-        return [*self.prefix, str(self.program), *map(os.fspath, args)]
+        return [*self.prefix, str(self.program), *(str(arg) if isinstance(arg, int) else os.fspath(arg) for arg in args)]
 
     def run(self, *args, input=b"", limit=LIMIT, env=None):
         """A finished command: .returncode, .stdout and .stderr in bytes. stdin is a pipe."""
