@@ -11,9 +11,9 @@ using namespace capsem::process;
 
 namespace {
 
-void CheckInfo(const v1::FileInfo& info) {
+void CheckInfo(const capsem::v1::FileInfo& info) {
   ENSURE(info.mode() <= 07777);
-  ENSURE(info.type() >= v1::FILE_TYPE_FILE && info.type() <= v1::FILE_TYPE_OTHER);
+  ENSURE(info.type() >= capsem::v1::FILE_TYPE_FILE && info.type() <= capsem::v1::FILE_TYPE_OTHER);
   ENSURE(info.link_target().size() <= wire::kMaxPathBytes);
   ENSURE(info.link_target().find('\0') == std::string::npos);
 }

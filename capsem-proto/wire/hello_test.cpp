@@ -10,7 +10,6 @@ namespace {
 using capsem::guest::v1::GuestHello;
 using capsem::guest::v1::GuestProof;
 using capsem::guest::v1::HostHello;
-using capsem::guest::v1::HostReady;
 using capsem::guest::v1::MuxResume;
 
 MuxResume ResumeWith(uint32_t highest) {
