@@ -44,6 +44,18 @@ def test_the_registry_is_for_its_owner_only_and_keeps_a_log(capsem):
     assert said.stdout == b"ok\n"
 
 
+def test_who_looks_into_the_registry_takes_nothing_from_it(fresh_capsem):
+    home = fresh_capsem
+    home.create("-n", "box", "--memory", "256")
+    home.ok("stop", "box")
+    subprocess.run(["sqlite3", registry(home), "SELECT * FROM sessions"], capture_output=True, check=True)
+    home.ok("rename", "box", "crate")
+    assert rows(home)[0][1] == "crate"
+    home.kill()
+    home.start()
+    assert [one["name"] for one in home.ok("list", "--json").json] == ["crate"]
+
+
 def test_after_the_death_of_everything_what_stays_is_there_with_its_disk_and_the_rest_is_gone(fresh_capsem):
     home = fresh_capsem
     stays = home.create("-n", "stays", "-e", "COLOR=blue", "--memory", "300")

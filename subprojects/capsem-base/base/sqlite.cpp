@@ -41,6 +41,14 @@ Status ErrorOf(sqlite3_stmt* statement, int code) {
   return ErrorOf(sqlite3_db_handle(statement), code, sqlite3_sql(statement));
 }
 
+// The log and its index take the file's own mode. It is closed again before SQLite opens it: a
+// close drops every lock that this process has on the file, and whoever looked into the database
+// then would, being the last to all appearances, remove the log from under us.
+Status MakeFile(const std::string& path) {
+  const UniqueFd file(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  return file.valid() ? OkStatus() : FromErrno("open the database {}", path);
+}
+
 }  // namespace
 
 void Statement::Finalize::operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
@@ -86,9 +94,7 @@ bool Statement::IsNull(int column) const {
 void Database::Close::operator()(sqlite3* database) const { sqlite3_close_v2(database); }
 
 StatusOr<Database> Database::Open(const std::string& path) {
-  // The log and its index take the file's own mode.
-  const UniqueFd file(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!file.valid()) return FromErrno("open the database {}", path);
+  TRY(MakeFile(path));
   sqlite3* opened = nullptr;
   const int code = sqlite3_open_v2(
       path.c_str(), &opened,

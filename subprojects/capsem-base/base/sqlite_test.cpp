@@ -57,6 +57,22 @@ TEST_CASE("what is bound comes back: numbers, texts with quotes and NULs, and no
   REQUIRE(!VALUE_OF(all.Step()));
 }
 
+TEST_CASE("whoever looks into it, by whatever means, does not take the log away") {
+  TempDir dir;
+  Database db = OpenPeople(dir / "db");
+  const std::string look =
+      "/usr/bin/sqlite3 " + dir / "db" + " 'SELECT count(*) FROM people' >" + dir / "said";
+  REQUIRE(system(look.c_str()) == 0);
+  REQUIRE(std::filesystem::exists(dir / "db-wal"));
+  // So that what is written after that is there for the next one.
+  REQUIRE_OK(db.Run("INSERT INTO people VALUES ('Ada', 36, NULL)"));
+  REQUIRE(system(look.c_str()) == 0);
+  std::ifstream said(dir / "said");
+  int count = 0;
+  said >> count;
+  REQUIRE(count == 1);
+}
+
 TEST_CASE("a database, its log and its index are for their owner only") {
   TempDir dir;
   const mode_t before = umask(0);
