@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "base/log.h"
+#include "base/small_file.h"
 #include "session/recover.h"
 #include "session/session_dir.h"
 #include "supervise/child_env.h"
@@ -68,6 +69,8 @@ StatusOr<std::unique_ptr<App>> App::Create(Loop& loop, const Config& config,
                                            LoadedSettings settings) {
   auto registry = TRY(Registry::Open(loop, config.dirs.Registry()));
   auto recovered = TRY(RecoverSessions(config.dirs.Sessions(), *registry));
+  // We are the only one that writes there.
+  for (const char* folder : {"", "/argv"}) RemoveUnfinishedIn(config.dirs.Cache() + folder);
   std::unique_ptr<App> app(new App(loop, config, std::move(settings), std::move(registry)));
   app->sessions_.Restore(std::move(recovered));
   app->endpoint_ =

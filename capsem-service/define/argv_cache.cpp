@@ -1,8 +1,6 @@
 #include "define/argv_cache.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <cstdint>
 #include <cstdio>
@@ -10,7 +8,7 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 
-#include "base/unique_fd.h"
+#include "base/small_file.h"
 #include "define/argv_rules.h"
 
 namespace capsem::service {
@@ -55,16 +53,6 @@ std::string TextOf(const json& entry, const char* key) {
   return text.is_string() ? text.get<std::string>() : "";
 }
 
-Status WriteWhole(const std::string& path, const std::string& text) {
-  const UniqueFd file(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-  if (!file.valid()) return FromErrno("open {}", path);
-  if (write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
-      fsync(file.get()) != 0) {
-    return FromErrno("write {}", path);
-  }
-  return OkStatus();
-}
-
 }  // namespace
 
 std::optional<CompiledShape> LoadShape(const std::string& folder, const std::string& xml) {
@@ -92,12 +80,8 @@ Status StoreShape(const std::string& folder, const std::string& xml, const Compi
                       {"libvirt", shape.libvirt_version},
                       {"argv", shape.argv}};
   if (mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return FromErrno("make {}", folder);
-  const std::string path = PathOf(folder, xml);
-  // Of this process alone: nobody else writes below our state, and two shapes have two names.
-  const std::string unfinished = path + ".new";
-  TRY(WriteWhole(unfinished, entry.dump(1, ' ', false, json::error_handler_t::replace) + "\n"));
-  if (rename(unfinished.c_str(), path.c_str()) != 0) return FromErrno("rename {}", unfinished);
-  return OkStatus();
+  return WriteSmallFile(PathOf(folder, xml),
+                        entry.dump(1, ' ', false, json::error_handler_t::replace) + "\n");
 }
 
 }  // namespace capsem::service

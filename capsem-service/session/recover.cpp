@@ -143,12 +143,6 @@ void Tell(const SessionId& id, const RecoverVerdict& verdict) {
   log::Info(what, {{"session", id.text()}, {"reason", verdict.reason}});
 }
 
-// Files of a machine that is no more.
-void SweepFolder(const std::string& dir) {
-  for (const char* name : {session_file::kProcessSocket, session_file::kUnfinishedDisk})
-    unlink((dir + "/" + name).c_str());
-}
-
 struct Outcome {
   std::vector<RecoveredSession> kept;
   std::vector<SessionRecord> changed;  // of those kept: what the registry must be told
@@ -166,7 +160,7 @@ void Carry(Found found, Outcome& outcome) {
   SessionRecord record = row ? *std::move(row) : FoundRecord(found.id);
   if (fate == Fate::kRuns)
     return outcome.kept.push_back({std::move(record), std::move(found.process)});
-  SweepFolder(found.dir);
+  SweepSessionDir(found.dir);
   if (fate != Fate::kStays) {
     record.state = fate == Fate::kStopped ? State::kStopped : State::kFailed;
     record.reason = reason;

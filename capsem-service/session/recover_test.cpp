@@ -187,6 +187,7 @@ TEST_CASE("persistent sessions come back with all that is known of them; the res
   for (const SessionRecord& record : {box, ephemeral, half_made}) f.MakeFolder(record, true);
   std::ofstream(f.FolderOf(box) + "/process.sock") << "stale";
   std::ofstream(f.FolderOf(box) + "/disk.img.new") << "unfinished";
+  std::ofstream(f.FolderOf(box) + "/link.state.new-a1B2c3") << "unfinished";
   std::filesystem::create_directory(f.dir / "sessions/keep");
   const auto sessions = f.Recover();
   REQUIRE(sessions.size() == 1);
@@ -196,6 +197,7 @@ TEST_CASE("persistent sessions come back with all that is known of them; the res
   REQUIRE(std::filesystem::exists(f.FolderOf(box) + "/disk.img"));
   REQUIRE(!std::filesystem::exists(f.FolderOf(box) + "/process.sock"));
   REQUIRE(!std::filesystem::exists(f.FolderOf(box) + "/disk.img.new"));
+  REQUIRE(!std::filesystem::exists(f.FolderOf(box) + "/link.state.new-a1B2c3"));
   REQUIRE(!std::filesystem::exists(f.FolderOf(ephemeral)));
   REQUIRE(!std::filesystem::exists(f.FolderOf(half_made)));
   REQUIRE(std::filesystem::exists(f.dir / "sessions/keep"));

@@ -6,6 +6,7 @@
 
 #include <filesystem>
 
+#include "base/small_file.h"
 #include "wire/run_dir.h"
 
 namespace capsem::service {
@@ -29,9 +30,11 @@ Status RemoveSessionDir(const std::string& path) {
       "see what keeps it (its permissions, `lsattr`, `mount`), then delete the session again");
 }
 
-void RemoveSockets(const std::string& path) {
+void SweepSessionDir(const std::string& path) {
   const std::string socket = path + "/" + session_file::kProcessSocket;
-  for (const std::string& name : {socket, socket + "~"}) unlink(name.c_str());
+  const std::string disk = path + "/" + session_file::kUnfinishedDisk;
+  for (const std::string& name : {socket, socket + "~", disk}) unlink(name.c_str());
+  RemoveUnfinishedIn(path);
 }
 
 void RemoveSessionDisk(const std::string& path) {

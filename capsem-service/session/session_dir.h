@@ -11,8 +11,9 @@
 
 namespace capsem::service {
 
-// What a capsem-process leaves that is killed, also before it listens (rpc/endpoint).
-void RemoveSockets(const std::string& path);
+// What those leave who are killed: the sockets of a capsem-process (rpc/endpoint), files that are
+// not whole. Only when nothing runs for the session.
+void SweepSessionDir(const std::string& path);
 
 // AlreadyExists: the id is taken on disk.
 Status MakeSessionDir(const std::string& path);

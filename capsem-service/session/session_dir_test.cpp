@@ -47,15 +47,20 @@ TEST_CASE("only folders with a session's id count as sessions") {
   REQUIRE(SessionDirsIn(dir / "nowhere").empty());
 }
 
-TEST_CASE("of a process that was killed no socket stays, and everything else does") {
+TEST_CASE("what killed processes leave is swept, and nothing else") {
   TempDir dir;
-  for (const char* name : {"process.sock", "process.sock~", "disk.img"})
-    std::ofstream(dir / name) << "x";
-  RemoveSockets(dir.path());
-  RemoveSockets(dir.path());
-  REQUIRE(!std::filesystem::exists(dir / "process.sock"));
-  REQUIRE(!std::filesystem::exists(dir / "process.sock~"));
-  REQUIRE(std::filesystem::exists(dir / "disk.img"));
+  REQUIRE_OK(MakeSessionDir(dir / "abcdefghijkl"));
+  const std::vector<std::string> stay = {"disk.img", "process.log", "link.state", "last_word"};
+  const std::vector<std::string> go = {"process.sock", "process.sock~", "disk.img.new",
+                                       "link.state.new-a1B2c3", "last_word.new-a1B2c3"};
+  for (const auto* names : {&stay, &go})
+    for (const std::string& name : *names) std::ofstream(dir / ("abcdefghijkl/" + name)) << "x";
+  SweepSessionDir(dir / "abcdefghijkl");
+  for (const std::string& name : stay)
+    REQUIRE(std::filesystem::exists(dir / ("abcdefghijkl/" + name)));
+  for (const std::string& name : go)
+    REQUIRE(!std::filesystem::exists(dir / ("abcdefghijkl/" + name)));
+  SweepSessionDir(dir / "nowhere");
 }
 
 TEST_CASE("the disk of a failed session goes, its logs stay") {

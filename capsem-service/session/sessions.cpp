@@ -241,7 +241,7 @@ void Sessions::OnProcessGone(const SessionId& id, const ProcessEnd& end) {
   if (slot == nullptr) return;
   slot->process = nullptr;
   slot->session.set_pids(0, 0);
-  RemoveSockets(slot->dir);
+  SweepSessionDir(slot->dir);
   if (const auto boot = boots_.find(id); boot != boots_.end()) {
     return boot->second->OnProcessGone(end.reason);
   }

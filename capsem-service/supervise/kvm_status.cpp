@@ -1,8 +1,6 @@
 // Platform: kvm; elsewhere: the answer is no, with the probe's reason, and machines are emulated.
 #include "supervise/kvm_status.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -10,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/log.h"
+#include "base/small_file.h"
 
 namespace capsem::service {
 namespace {
@@ -71,13 +70,8 @@ std::optional<KvmStatus::Answer> KvmStatus::Cached() const {
 
 void KvmStatus::Remember() const {
   const Json json = {{"boot", boot_}, {"usable", answer_->usable}, {"reason", answer_->reason}};
-  const std::string text = json.dump();
-  const std::string temporary = cache_path_ + ".new";
-  const UniqueFd fd(open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-  const bool written =
-      fd.valid() && write(fd.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
-  if (written && rename(temporary.c_str(), cache_path_.c_str()) == 0) return;
-  log::Warning("the answer about KVM is not kept", {{"reason", FromErrno("{}", temporary)}});
+  const Status written = WriteSmallFile(cache_path_, json.dump());
+  if (!written.ok()) log::Warning("the answer about KVM is not kept", {{"reason", written}});
 }
 
 void KvmStatus::OnProbed(const StatusOr<std::string>& said) {

@@ -5,10 +5,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cstring>
+#include <filesystem>
+
 #include "base/unique_fd.h"
 
 namespace capsem {
 namespace {
+
+// Between a file's name and what makes the name of its next version unique.
+constexpr const char* kUnfinished = ".new-";
 
 Status WriteAll(int fd, std::string_view text) {
   while (!text.empty()) {
@@ -46,7 +52,7 @@ StatusOr<std::string> ReadSmallFile(int folder, const std::string& name, size_t 
 }
 
 Status WriteSmallFile(const std::string& path, std::string_view text) {
-  std::string temporary = path + ".XXXXXX";
+  std::string temporary = path + kUnfinished + "XXXXXX";
   const UniqueFd fd(mkostemp(temporary.data(), O_CLOEXEC));
   if (!fd.valid()) return FromErrno("make a file beside {}", path);
   Status status = WriteAll(fd.get(), text);
@@ -56,6 +62,16 @@ Status WriteSmallFile(const std::string& path, std::string_view text) {
   }
   if (!status.ok()) unlink(temporary.c_str());
   return status;
+}
+
+void RemoveUnfinishedIn(const std::string& folder) {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    const std::string name = entry.path().filename();
+    const size_t mark = name.rfind(kUnfinished);
+    if (mark != std::string::npos && mark + std::strlen(kUnfinished) + 6 == name.size())
+      unlink(entry.path().c_str());
+  }
 }
 
 }  // namespace capsem

@@ -15,4 +15,8 @@ StatusOr<std::string> ReadSmallFile(int folder, const std::string& name, size_t 
 // Replaces or makes the file at `path` whole, at 0600: readers see the old text or the new one.
 Status WriteSmallFile(const std::string& path, std::string_view text);
 
+// Removes what writers that were killed have left in a folder: NAME.new-XXXXXX. Only when nobody
+// writes there; a folder that is missing is fine.
+void RemoveUnfinishedIn(const std::string& folder);
+
 }  // namespace capsem

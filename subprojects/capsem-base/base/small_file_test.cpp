@@ -1,7 +1,10 @@
 #include "base/small_file.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -31,6 +34,30 @@ TEST_CASE("a write that fails leaves nothing") {
   REQUIRE_CODE(WriteSmallFile(dir / "file", "text"), kInternal);
   REQUIRE(std::distance(std::filesystem::directory_iterator(dir.path()), {}) == 1);
   REQUIRE_CODE(WriteSmallFile(dir / "none/file", "text"), kNotFound);
+}
+
+TEST_CASE("what a killed writer has left is found by its name, and nothing else is") {
+  TempDir dir;
+  // As in the moment before the rename.
+  const pid_t writer = fork();
+  if (writer == 0) {
+    const rlimit none = {0, 0};  // the first byte kills
+    setrlimit(RLIMIT_FSIZE, &none);
+    WriteSmallFile(dir / "state", "text").IgnoreError();
+    _exit(0);
+  }
+  int status = 0;
+  REQUIRE(waitpid(writer, &status, 0) == writer);
+  REQUIRE(WIFSIGNALED(status));
+  REQUIRE(std::distance(std::filesystem::directory_iterator(dir.path()), {}) == 1);
+  const std::vector<std::string> others = {"state", "state.1", "disk.img.new", "a.new-1234567",
+                                           "a.new-123.new"};
+  for (const std::string& name : others) std::ofstream(dir / name) << "text";
+  RemoveUnfinishedIn(dir.path());
+  REQUIRE(std::distance(std::filesystem::directory_iterator(dir.path()), {}) ==
+          static_cast<ptrdiff_t>(others.size()));
+  for (const std::string& name : others) REQUIRE(std::filesystem::exists(dir / name));
+  RemoveUnfinishedIn(dir / "none");
 }
 
 TEST_CASE("what is too large, no file, or not there is refused") {
