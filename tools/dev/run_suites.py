@@ -164,6 +164,12 @@ def long_model(proof):
     return counted(code, *(catch_counts(said) or (0, 1)))
 
 
+def long_program(proof):
+    """A program of tools/dev that has the proof's name, and counts as we do."""
+    code, said = proof.run(ROOT / "tools/dev" / proof.name)
+    return counted(code, *(proofs.told_counts(said) or (0, 1)))
+
+
 def long_black_box(proof):
     """The tests on real machines that carry the markers `long` and the proof's name."""
     if not build_image():
@@ -175,7 +181,7 @@ def long_black_box(proof):
     return counted(code, *junit_counts(report))
 
 
-LONG = {"fuzz": long_fuzz, "model": long_model}
+LONG = {"fuzz": long_fuzz, "model": long_model, "sanitize": long_program, "coverage": long_program}
 
 
 def run_long(options):
