@@ -112,3 +112,9 @@ def belonging_to(home):
                 or any(is_inside(target) for target in process.open_files.values()))
 
     return [process for process in everybody() if belongs(process)]
+
+
+def memory_kib(pid):
+    """/proc/PID/smaps_rollup as a dict of KiB: Rss, Pss, Private_Dirty and so on."""
+    lines = _read(pid, "smaps_rollup").decode().splitlines()[1:]
+    return {name: int(rest.split()[0]) for name, _, rest in (line.partition(":") for line in lines)}
