@@ -173,11 +173,13 @@ void App::Stop(uint32_t grace_ms, absl::AnyInvocable<void(Status)> done) {
 void App::OnStalled(const Status& why) {
   log::Warning("the guest stands still", {{"why", why}});
   guest_->Rest(true);
+  life_.StandStill(Describe(why));
   stall_retry_.Start(kStallRetry, [this] {
     // What it was waiting for is tried again; if that fails again, we are back here.
     machine_->Resume([this](const Status& resumed) {
       if (!resumed.ok()) return log::Warning("the guest cannot go on", {{"why", resumed}});
       guest_->Rest(false);
+      life_.GoOn();
     });
   });
 }

@@ -27,9 +27,17 @@ void Life::Gone(Machine::Exit exit) {
   To(State::kGone);
 }
 
+void Life::StandStill(std::string why) {
+  if (std::exchange(trouble_, std::move(why)) != trouble_) Tell();
+}
+
+void Life::Tell() {
+  for (Observer& observer : observers_) observer(*this);
+}
+
 void Life::To(State next) {
   state_ = next;
-  for (Observer& observer : observers_) observer(*this);
+  Tell();
   // A waiter may wait again: it is asked about the state of then.
   for (Waiter& waiter : std::exchange(waiters_, {})) WhenReady(std::move(waiter));
 }

@@ -27,6 +27,8 @@ class Life {
   State state() const { return state_; }
   // Why it is gone; good in that state.
   const Machine::Exit& exit() const { return exit_; }
+  // Why the guest stands still, as a sentence; "" = it does not.
+  const std::string& trouble() const { return trouble_; }
 
   // Calls back at once when ready or gone, else when that is known.
   void WhenReady(Waiter waiter);
@@ -36,12 +38,16 @@ class Life {
   void Ready();
   void Drain();
   void Gone(Machine::Exit exit);
+  void StandStill(std::string why);
+  void GoOn() { StandStill({}); }
 
  private:
   void To(State next);
+  void Tell();
 
   State state_ = State::kBooting;
   Machine::Exit exit_;
+  std::string trouble_;
   std::vector<Waiter> waiters_;
   std::vector<Observer> observers_;
 };

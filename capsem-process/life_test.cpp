@@ -55,5 +55,17 @@ TEST_CASE("the first reason for the end is the one that is kept") {
   REQUIRE(life.state() == Life::State::kGone);
 }
 
+TEST_CASE("observers hear that the guest stands still, and that it goes on, once each") {
+  Life life;
+  std::vector<std::string> heard;
+  life.Observe([&](const Life& it) { heard.push_back(it.trouble()); });
+  life.Ready();
+  life.StandStill("full");
+  life.StandStill("full");
+  life.GoOn();
+  life.GoOn();
+  REQUIRE(heard == std::vector<std::string>{"", "full", ""});
+}
+
 }  // namespace
 }  // namespace capsem::process

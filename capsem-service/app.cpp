@@ -122,8 +122,7 @@ void App::Reload() {
   log::Info("the configuration was read again");
 }
 
-EmptyDisk& App::DiskOfToday() {
-  const uint32_t gib = settings_.values.default_disk_gib;
+EmptyDisk& App::DiskOf(uint32_t gib) {
   const EmptyDiskSpec spec{.folder = config_.dirs.Cache(), .bytes = uint64_t{gib} << 30};
   return disks_.try_emplace(gib, loop_, spec).first->second;
 }
@@ -161,8 +160,9 @@ MachineTools App::Tools() {
                      std::move(image->root)});
     });
   };
-  tools.make_disk = [this](const std::string& dir, MachineTools::Done<UniqueFd> done) {
-    MakeDisk(DiskOfToday(), dir, std::move(done));
+  tools.make_disk = [this](const std::string& dir, uint32_t gib,
+                           MachineTools::Done<UniqueFd> done) {
+    MakeDisk(DiskOf(gib), dir, std::move(done));
   };
   tools.compile = [this](const MachineRequest& request,
                          MachineTools::Done<std::vector<std::string>> done) {

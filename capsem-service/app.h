@@ -52,7 +52,7 @@ class App {
  private:
   App(Loop& loop, const Config& config, LoadedSettings settings,
       std::unique_ptr<Registry> registry);
-  EmptyDisk& DiskOfToday();
+  EmptyDisk& DiskOf(uint32_t gib);
   MachineTools Tools();
   CompanionSpec GatewaySpec();
   BinaryPaths Binaries() const;

@@ -150,6 +150,7 @@ void ProcessRpc::TellHolds() {
 MachineEvent ProcessRpc::Now() {
   MachineEvent event;
   event.set_machine_pid(verbs_.machine_pid());
+  event.set_reason(life_.trouble());
   switch (life_.state()) {
     case Life::State::kBooting: event.set_state(MachineEvent::STATE_BOOTING); break;
     case Life::State::kReady:

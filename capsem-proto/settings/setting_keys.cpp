@@ -10,9 +10,8 @@ namespace {
 
 // Far above what the memory of a host allows, which is what is judged when a session starts.
 constexpr uint32_t kMostRunning = 1000;
-// 1 TiB of a disk that no session may take; and of what one session may have.
+// 1 TiB of a disk that no session may take.
 constexpr uint32_t kMostFreeMib = 1024 * 1024;
-constexpr uint32_t kMostDiskGib = 1024;
 // Longer, and a machine that nobody will ever ask for again would be a leak.
 constexpr uint32_t kMostLeaseSeconds = 600;
 
@@ -109,8 +108,8 @@ const std::vector<SettingKey>& SettingKeys() {
       {.name = "default_disk_gib",
        .field = &Settings::default_disk_gib,
        .standard = "16",
-       .least = 1,
-       .most = kMostDiskGib,
+       .least = wire::kMinDiskGib,
+       .most = wire::kMaxDiskGib,
        .help = "how large a session's disk may grow, in GiB",
        .applies = kFromNextCreate},
       {.name = "default_image",

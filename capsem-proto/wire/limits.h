@@ -93,6 +93,7 @@ inline constexpr std::chrono::milliseconds kOrphanLease{10'000};
 // Sessions.
 inline constexpr uint32_t kMinCpus = 1, kMaxCpus = 8;
 inline constexpr uint32_t kMinMemoryMib = 256, kMaxMemoryMib = 16384;
+inline constexpr uint32_t kMinDiskGib = 1, kMaxDiskGib = 1024;  // of one session's disk
 inline constexpr uint32_t kMaxRunningSessions = 10;
 inline constexpr uint64_t kDiskBytes = uint64_t{16} << 30;    // virtual size of a session's disk
 inline constexpr uint64_t kMinFreeBytes = uint64_t{2} << 30;  // creates are refused below this

@@ -91,7 +91,7 @@ void Boot::MakeDisk() {
                                     session_file::kDisk),
                            fmt::format("put it back, or `capsem delete {}`", it.label())));
   }
-  tools_.make_disk(slot_.dir, Then<UniqueFd>(&Boot::TakeDisk));
+  tools_.make_disk(slot_.dir, it.record().disk_gib, Then<UniqueFd>(&Boot::TakeDisk));
 }
 
 void Boot::TakeDisk(UniqueFd disk) {

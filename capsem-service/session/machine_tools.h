@@ -39,9 +39,9 @@ struct MachineTools {
   // capsem-process, proved to be the one that was built with this service; and QEMU is there.
   absl::AnyInvocable<void(Done<std::string>)> find_process;
   absl::AnyInvocable<void(const std::string& image, Done<BootImage>)> open_image;
-  // An empty disk of a session's size in that folder, open for reading and writing. It appears
-  // whole, or not at all.
-  absl::AnyInvocable<void(const std::string& session_dir, Done<UniqueFd>)> make_disk;
+  // An empty disk of that size in that folder, open for reading and writing. It appears whole, or
+  // not at all.
+  absl::AnyInvocable<void(const std::string& session_dir, uint32_t gib, Done<UniqueFd>)> make_disk;
   // QEMU's command line, with the holes that process.proto speaks of.
   absl::AnyInvocable<void(const MachineRequest&, Done<std::vector<std::string>>)> compile;
   std::vector<std::string> process_env;

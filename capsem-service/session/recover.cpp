@@ -83,6 +83,7 @@ Found LookAt(SessionId id, std::optional<SessionRecord> row, bool registry_knows
   facts.folder = lstat(found.dir.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
   const std::string disk = found.dir + "/" + session_file::kDisk;
   facts.disk = lstat(disk.c_str(), &info) == 0 && S_ISREG(info.st_mode);
+  if (facts.disk) facts.disk_bytes = static_cast<uint64_t>(info.st_size);
   facts.last_word = ReadLastWord(found.dir);
   if (row) {
     facts.same_boot = row->process.boot == CurrentBootId();
@@ -119,12 +120,13 @@ void EndProcesses(const std::string& sessions_dir, std::vector<Found>& all) {
 }
 
 // What can be said of a session whose row is lost: that it has a disk.
-SessionRecord FoundRecord(const SessionId& id) {
+SessionRecord FoundRecord(const SessionId& id, uint64_t disk_bytes) {
   SessionRecord record{.id = id};
   record.kind = SessionKind::kPersistent;
   record.image = "base";
   record.cpus = 1;
   record.memory_mib = 1024;
+  record.disk_gib = static_cast<uint32_t>(disk_bytes >> 30);
   record.used = true;
   record.created_unix_ms = Clock::WallMillis();
   return record;
@@ -157,7 +159,7 @@ void Carry(Found found, Outcome& outcome) {
     return outcome.removed.push_back(found.id);
   }
   auto& row = found.facts.row;
-  SessionRecord record = row ? *std::move(row) : FoundRecord(found.id);
+  SessionRecord record = row ? *std::move(row) : FoundRecord(found.id, found.facts.disk_bytes);
   if (fate == Fate::kRuns)
     return outcome.kept.push_back({std::move(record), std::move(found.process)});
   SweepSessionDir(found.dir);

@@ -20,6 +20,7 @@ struct SessionFacts {
   bool registry_knows_all = true;
   bool folder = false;
   bool disk = false;
+  uint64_t disk_bytes = 0;
   bool lives = false;  // a process of its machine that could not be ended
   // The capsem-process of its row lives: the same pid, start, boot, program and folder.
   bool goes_on = false;

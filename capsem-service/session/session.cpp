@@ -92,6 +92,7 @@ Session::Session(SessionId id, SessionSpec spec, HostKind host, int64_t created_
               .image = std::move(spec.image),
               .cpus = spec.cpus,
               .memory_mib = spec.memory_mib,
+              .disk_gib = spec.disk_gib,
               .kvm = host.kvm,
               .created_unix_ms = created_unix_ms,
               .env = std::move(spec.env),
@@ -111,6 +112,7 @@ Status Session::To(State next, std::string reason) {
   state_ = next;
   record_.state = RecordedAs(next);
   record_.reason = std::move(reason);
+  trouble_.clear();
   record_.used = record_.used || next == State::kRunning;
   if (next != State::kRunning && next != State::kStopping) record_.process = {};
   return OkStatus();
@@ -126,10 +128,11 @@ capsem::v1::Session Session::ToProto() const {
   proto.set_id(id().text());
   if (record_.name) proto.set_name(record_.name->text());
   proto.set_state(ProtoOf(state_));
-  proto.set_reason(record_.reason);
+  proto.set_reason(reason());
   proto.set_image(record_.image);
   proto.set_cpus(record_.cpus);
   proto.set_memory_mib(record_.memory_mib);
+  proto.set_disk_gib(record_.disk_gib);
   proto.set_isolation(host().isolation());
   proto.set_persistent(persistent());
   proto.set_created_unix_ms(record_.created_unix_ms);

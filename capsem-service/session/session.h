@@ -24,6 +24,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/status.h"
 #include "capsem/v1/sessions.pb.h"
@@ -54,8 +55,8 @@ class Session {
   SessionKind kind() const { return record_.kind; }
   bool persistent() const { return record_.kind == SessionKind::kPersistent; }
   HostKind host() const { return {.kvm = record_.kvm}; }
-  // Why it is failed or stopped, as a sentence.
-  const std::string& reason() const { return record_.reason; }
+  // Why it is failed or stopped, or why its guest stands still, as a sentence.
+  const std::string& reason() const { return trouble_.empty() ? record_.reason : trouble_; }
   // Its machine lives, or is about to.
   bool live() const { return state_ == State::kCreating || state_ == State::kRunning; }
   // How people know it: its name, else its id.
@@ -69,11 +70,14 @@ class Session {
   // The process of its machine, as the registry keeps it; forgotten when the machine is gone.
   void set_process(ProcessId process) { record_.process = std::move(process); }
   void set_pids(int process, int machine);
+  // Until its next state; "" = its guest goes on. False: that was known.
+  bool set_trouble(std::string why) { return std::exchange(trouble_, std::move(why)) != trouble_; }
   capsem::v1::Session ToProto() const;
 
  private:
   SessionRecord record_;
   State state_ = State::kCreating;
+  std::string trouble_;
   int process_pid_ = 0;
   int machine_pid_ = 0;
 };

@@ -38,6 +38,14 @@ Status CheckMemory(uint32_t mib) {
       fmt::format("ask for {} to {} MiB (--memory)", wire::kMinMemoryMib, wire::kMaxMemoryMib));
 }
 
+Status CheckDisk(uint32_t gib) {
+  if (gib >= wire::kMinDiskGib && gib <= wire::kMaxDiskGib) return OkStatus();
+  return WithRemedy(
+      InvalidArgument("a disk of {} GiB: a session has {} to {}", gib, wire::kMinDiskGib,
+                      wire::kMaxDiskGib),
+      fmt::format("ask for {} to {} GiB (--disk)", wire::kMinDiskGib, wire::kMaxDiskGib));
+}
+
 bool Steers(std::string_view key) {
   return std::any_of(std::begin(kSteering), std::end(kSteering), [key](std::string_view name) {
     return name.ends_with('*') ? key.starts_with(name.substr(0, name.size() - 1)) : key == name;
@@ -97,8 +105,10 @@ StatusOr<SessionSpec> CheckCreate(const capsem::v1::CreateSessionRequest& reques
   spec.cpus = FirstOf({request.cpus(), settings.default_cpus, emulated ? 1u : 2u});
   spec.memory_mib =
       FirstOf({request.memory_mib(), settings.default_memory_mib, emulated ? 512u : 1024u});
+  spec.disk_gib = FirstOf({request.disk_gib(), settings.default_disk_gib});
   TRY(CheckCpus(spec.cpus));
   TRY(CheckMemory(spec.memory_mib));
+  TRY(CheckDisk(spec.disk_gib));
   spec.env = TRY(CheckEnv(request.env()));
   return spec;
 }

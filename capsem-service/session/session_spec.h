@@ -25,6 +25,7 @@ struct SessionSpec {
   std::string image;
   uint32_t cpus = 0;
   uint32_t memory_mib = 0;
+  uint32_t disk_gib = 0;
   std::map<std::string, std::string> env;  // of every command in the session
 };
 

@@ -10,7 +10,7 @@ using capsem::v1::CreateSessionRequest;
 
 TEST_CASE("an empty request gets the defaults of its kind of machine") {
   const SessionSpec hardware = VALUE_OF(CheckCreate({}, Emulation::kHardware, Settings()));
-  REQUIRE((hardware.cpus == 2 && hardware.memory_mib == 1024));
+  REQUIRE((hardware.cpus == 2 && hardware.memory_mib == 1024 && hardware.disk_gib == 16));
   REQUIRE(hardware.image == "base");
   REQUIRE_FALSE(hardware.name.has_value());
   const SessionSpec emulated = VALUE_OF(CheckCreate({}, Emulation::kEmulated, Settings()));
@@ -18,15 +18,20 @@ TEST_CASE("an empty request gets the defaults of its kind of machine") {
 }
 
 TEST_CASE("what is configured goes before the defaults, and what is asked for before that") {
-  const Settings settings{.default_cpus = 4, .default_memory_mib = 2048, .default_image = "mine"};
+  const Settings settings{.default_cpus = 4,
+                          .default_memory_mib = 2048,
+                          .default_disk_gib = 3,
+                          .default_image = "mine"};
   CreateSessionRequest request;
   SessionSpec spec = VALUE_OF(CheckCreate(request, Emulation::kEmulated, settings));
-  REQUIRE((spec.cpus == 4 && spec.memory_mib == 2048 && spec.image == "mine"));
+  REQUIRE(
+      (spec.cpus == 4 && spec.memory_mib == 2048 && spec.disk_gib == 3 && spec.image == "mine"));
   request.set_cpus(2);
   request.set_memory_mib(256);
+  request.set_disk_gib(1);
   request.set_image("base");
   spec = VALUE_OF(CheckCreate(request, Emulation::kEmulated, settings));
-  REQUIRE((spec.cpus == 2 && spec.memory_mib == 256 && spec.image == "base"));
+  REQUIRE((spec.cpus == 2 && spec.memory_mib == 256 && spec.disk_gib == 1 && spec.image == "base"));
 }
 
 TEST_CASE("what was asked for is taken") {
@@ -42,14 +47,16 @@ TEST_CASE("what was asked for is taken") {
 
 TEST_CASE("sizes out of bounds are refused with the limit and what helps") {
   struct Row {
-    uint32_t cpus, memory;
+    uint32_t cpus, memory, disk;
     const char* limit;
   };
-  const auto row = GENERATE(Row{9, 0, "8"}, Row{4000000000, 0, "8"}, Row{0, 255, "256"},
-                            Row{0, 16385, "16384"}, Row{0, 1000000000, "16384"});
+  const auto row = GENERATE(Row{9, 0, 0, "8"}, Row{4000000000, 0, 0, "8"}, Row{0, 255, 0, "256"},
+                            Row{0, 16385, 0, "16384"}, Row{0, 1000000000, 0, "16384"},
+                            Row{0, 0, 1025, "1024"}, Row{0, 0, 4000000000, "1024"});
   CreateSessionRequest request;
   request.set_cpus(row.cpus);
   request.set_memory_mib(row.memory);
+  request.set_disk_gib(row.disk);
   const Status refused = CheckCreate(request, Emulation::kEmulated, Settings()).status();
   REQUIRE_CODE(refused, kInvalidArgument);
   REQUIRE(Describe(refused).find(row.limit) != std::string::npos);

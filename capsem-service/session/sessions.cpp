@@ -210,9 +210,12 @@ void Sessions::OnMachine(const SessionId& id, const MachineEvent& event) {
   }
   if (!slot->session.live()) return;
   if (event.state() == MachineEvent::STATE_READY && slot->session.state() == State::kCreating) {
-    return table_.To(*slot, State::kRunning);
+    table_.To(*slot, State::kRunning);
   }
-  if (event.state() != MachineEvent::STATE_GONE) return;
+  if (event.state() != MachineEvent::STATE_GONE) {
+    if (slot->session.set_trouble(event.reason())) table_.Touch(*slot);
+    return;
+  }
   if (!event.clean()) return OnDead(*slot, event.reason());
   OnPoweredOff(*slot, event.restart() ? "it restarted itself" : "it powered itself off",
                [self = weak_.Get(), id, again = event.restart()](const Status&) {

@@ -172,6 +172,17 @@ TEST_CASE("a guest that powers itself off stops its session") {
   REQUIRE(f.Get(id).reason() == "it powered itself off");
 }
 
+TEST_CASE("a guest that stands still says why, for as long as it does") {
+  OneMachine f;
+  const std::string id = f.Run("box");
+  f.process.Say(Event::STATE_READY, "the host's disk is full");
+  REQUIRE(f.loop.RunUntil([&] { return f.Get(id).reason() == "the host's disk is full"; }));
+  REQUIRE(f.Get(id).state() == capsem::v1::SESSION_STATE_RUNNING);
+  REQUIRE(f.Slot(id).session.record().reason.empty());
+  f.process.Say(Event::STATE_READY);
+  REQUIRE(f.loop.RunUntil([&] { return f.Get(id).reason().empty(); }));
+}
+
 TEST_CASE("a guest that restarts itself has its session back, if that stays") {
   OneMachine f;
   const bool persistent = GENERATE(false, true);

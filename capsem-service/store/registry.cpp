@@ -33,16 +33,16 @@ Status PutRecord(Database& database, const SessionRecord& record) {
   if (record.name) name = record.name->text();
   TRY(database.Run(
       "INSERT INTO sessions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,"
-      " ?15, ?16)"
+      " ?15, ?16, ?17)"
       " ON CONFLICT (id) DO UPDATE SET name = ?2, kind = ?3, state = ?4, reason = ?5, image = ?6,"
       " image_digest = ?7, cpus = ?8, memory_mib = ?9, accelerator = ?10, used = ?11,"
       " created_unix_ms = ?12, secret = ?13, process_pid = ?14, process_start = ?15,"
-      " process_boot = ?16",
+      " process_boot = ?16, disk_gib = ?17",
       record.id.text(), name, kKinds[static_cast<size_t>(record.kind)],
       kStates[static_cast<size_t>(record.state)], record.reason, record.image, record.image_digest,
       record.cpus, record.memory_mib, record.kvm ? "kvm" : "tcg", record.used,
       record.created_unix_ms, record.secret, int64_t{record.process.pid},
-      static_cast<int64_t>(record.process.start), record.process.boot));
+      static_cast<int64_t>(record.process.start), record.process.boot, record.disk_gib));
   TRY(database.Run("DELETE FROM session_env WHERE session = ?", record.id.text()));
   for (const auto& [key, value] : record.env)
     TRY(database.Run("INSERT INTO session_env VALUES (?, ?, ?)", record.id.text(), key, value));
@@ -77,6 +77,7 @@ StatusOr<SessionRecord> RecordOf(Statement& row) {
   record.process.pid = static_cast<pid_t>(row.Int(13));
   record.process.start = static_cast<uint64_t>(row.Int(14));
   record.process.boot = row.Text(15);
+  record.disk_gib = static_cast<uint32_t>(row.Int(16));
   return record;
 }
 
@@ -84,7 +85,8 @@ StatusOr<std::vector<SessionRecord>> ReadRecords(Database& database) {
   std::vector<SessionRecord> records;
   Statement rows = TRY(database.Prepare(
       "SELECT id, name, kind, state, reason, image, image_digest, cpus, memory_mib, accelerator,"
-      " used, created_unix_ms, secret, process_pid, process_start, process_boot FROM sessions "
+      " used, created_unix_ms, secret, process_pid, process_start, process_boot, disk_gib"
+      " FROM sessions "
       "ORDER BY created_unix_ms, id"));
   while (TRY(rows.Step())) {
     StatusOr<SessionRecord> record = RecordOf(rows);

@@ -27,6 +27,7 @@ SessionRecord MakeRecord(const std::string& name = {}) {
   record.image_digest = "abc";
   record.cpus = 2;
   record.memory_mib = 512;
+  record.disk_gib = 3;
   record.kvm = true;
   record.used = true;
   record.created_unix_ms = 1'700'000'000'000;

@@ -26,8 +26,9 @@ struct SessionRecord {
   std::string image_digest = {};
   uint32_t cpus = 0;
   uint32_t memory_mib = 0;
-  bool kvm = false;   // how it was started last
-  bool used = false;  // its guest has been up on its disk
+  uint32_t disk_gib = 0;  // how large its disk may grow
+  bool kvm = false;       // how it was started last
+  bool used = false;      // its guest has been up on its disk
   int64_t created_unix_ms = 0;
   std::map<std::string, std::string> env = {};
   std::string secret = {};  // hex; what its capsem-process knows it by

@@ -47,7 +47,7 @@ struct OneMachine {
       if (!image.ok()) return Answer<BootImage>(std::move(done), image);
       Answer<BootImage>(std::move(done), BootImage{"digest", Null(), Null(), Null()});
     };
-    tools.make_disk = [this](const std::string& folder, auto done) {
+    tools.make_disk = [this](const std::string& folder, uint32_t, auto done) {
       MakeDisk(folder, std::move(done));
     };
     tools.compile = [this](const MachineRequest& request, auto done) {

@@ -164,7 +164,7 @@ def test_memory_that_the_host_does_not_have_is_not_promised(configured):
 def test_what_is_configured_is_what_a_session_gets(configured):
     write(configured.config, "default_cpus = 2\ndefault_memory_mib = 300\ndefault_disk_gib = 3\n")
     session = configured.cli.json("create")
-    assert (session["cpus"], session["memory_mib"]) == (2, 300)
+    assert (session["cpus"], session["memory_mib"], session["disk_gib"]) == (2, 300, 3)
     done = configured.cli.run("exec", session["id"], "--", "sh", "-c", "nproc; cat /sys/block/vd*/size | sort -n | tail -1")
     assert done.stdout.split() == [b"2", b"%d" % (3 * 2**30 // 512)]
     asked = configured.cli.run("create", "--image", "")

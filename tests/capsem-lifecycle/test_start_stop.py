@@ -85,3 +85,14 @@ def test_a_machine_that_was_killed_has_failed_and_starts_again(capsem):
     capsem.ok("start", "hit")
     assert capsem.exec("hit", "cat", "/root/file").text == "kept\n"
     capsem.ok("delete", "hit")
+
+
+def test_a_disk_is_as_large_as_was_asked_for_and_stays_so(capsem):
+    session = capsem.create("--disk", "2", "-n", "roomy")
+    size = ("sh", "-c", "cat /sys/block/vd*/size | sort -n | tail -1")
+    assert capsem.info(session)["disk_gib"] == 2
+    assert int(capsem.exec(session, *size).text) * 512 == 2 << 30
+    capsem.ok("restart", session)
+    assert int(capsem.exec(session, *size).text) * 512 == 2 << 30
+    assert "2 GiB" in capsem.ok("info", session).text
+    capsem.ok("delete", session)

@@ -27,7 +27,7 @@ def test_bad_names(client, name):
 
 
 @pytest.mark.parametrize("fields, word", [
-    ({"cpus": 99}, "8"), ({"memory_mib": 1}, "256"), ({"memory_mib": 10**9}, "16384"),
+    ({"cpus": 99}, "8"), ({"memory_mib": 1}, "256"), ({"memory_mib": 10**9}, "16384"), ({"disk_gib": 1025}, "1024"),
 ])
 def test_sizes_out_of_bounds_name_the_limit(client, fields, word):
     error = refused(lambda: client.sessions.Create(rpc.sessions_pb2.CreateSessionRequest(**fields)),
@@ -36,7 +36,7 @@ def test_sizes_out_of_bounds_name_the_limit(client, fields, word):
 
 
 @pytest.mark.parametrize("args", [
-    ["--cpus", "0"], ["--cpus", "99"], ["--memory", "0"], ["--memory", "1000000000"], ["-n", ""], ["-n", "../x"],
+    ["--cpus", "0"], ["--cpus", "99"], ["--memory", "0"], ["--memory", "1000000000"], ["--disk", "0"], ["--disk", "1025"], ["-n", ""], ["-n", "../x"],
     ["--cpus", "two"], ["--image", "nothing-of-that-name"],
 ])
 def test_create_refuses_and_makes_nothing(capsem, args):

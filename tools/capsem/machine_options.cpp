@@ -29,6 +29,7 @@ StatusOr<v1::CreateSessionRequest> MachineOf(const Args& args) {
   request.set_image(args.Text("--image").value_or(""));
   request.set_cpus(TRY(args.Count("--cpus")).value_or(0));
   request.set_memory_mib(TRY(MemoryOf(args)).value_or(0));
+  request.set_disk_gib(TRY(args.Count("--disk")).value_or(0));
   return request;
 }
 

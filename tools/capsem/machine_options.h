@@ -15,6 +15,8 @@ inline constexpr Option kCpusOption{"--cpu, --cpus", "N",
 inline constexpr Option kMemoryOption{
     "--memory", "MIB", "memory, 256 to 16384 MiB (default: 1024, 512 when emulated)"};
 inline constexpr Option kRamOption{"--ram", "GB", "memory in GiB, with decimals"};
+inline constexpr Option kDiskOption{"--disk", "GIB",
+                                    "how large its disk may grow, 1 to 1024 GiB (default: 16)"};
 inline constexpr Option kEnvOption{"-e, --env", "K=V",
                                    "a variable for the guest; may be given again"};
 inline constexpr Option kGraceOption{"--grace", "S",

@@ -41,6 +41,7 @@ const Verb kCreateVerb = {
                 kCpusOption,
                 kMemoryOption,
                 kRamOption,
+                kDiskOption,
                 kEnvOption,
                 {"-q, --quiet", "", "no warnings"},
                 kJsonOption},

@@ -21,6 +21,7 @@ std::string TextOf(const v1::Session& session) {
                    Printable(session.accelerator()))},
       {"cpus", std::to_string(session.cpus())},
       {"memory", fmt::format("{} MiB", session.memory_mib())},
+      {"disk", fmt::format("up to {} GiB", session.disk_gib())},
       {"limits by", Printable(session.limits())},
       {"image",
        fmt::format("{} ({})", Printable(session.image()), Printable(session.image_digest()))},

@@ -33,6 +33,7 @@ const Verb kRunVerb = {
                 kCpusOption,
                 kMemoryOption,
                 kRamOption,
+                kDiskOption,
                 kEnvOption,
                 kTimeoutOption,
                 kCwdOption,
