@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/close_range.h>
+#include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -112,14 +113,33 @@ int BecomeChild(Prepared& prepared) {
   return Execute(prepared);
 }
 
+// As fork. Into a group the kernel puts the child in one go, where the move of a living process
+// would wait for every other to leave its critical sections. No atfork handlers are run: libuv's
+// would close descriptors that are ours by then.
+pid_t ForkInto(int group_fd) {
+  if (group_fd < 0) return _Fork();
+  clone_args args{};
+  args.flags = CLONE_INTO_CGROUP;
+  args.exit_signal = SIGCHLD;
+  args.cgroup = static_cast<uint64_t>(group_fd);
+  return static_cast<pid_t>(syscall(SYS_clone3, &args, sizeof args));
+}
+
+// `group_error` says why the child is not in its group.
+pid_t Fork(int group_fd, int& group_error) {
+  const pid_t pid = ForkInto(group_fd);
+  if (pid >= 0 || group_fd < 0) return pid;
+  group_error = errno;
+  return ForkInto(-1);
+}
+
 // A signal that came between fork and exec would run this process's handlers in the child, which
 // write into pipes that the two share: the child would lose it, and the parent would hear it.
-pid_t ForkWithSignalsBlocked() {
+pid_t ForkWithSignalsBlocked(int group_fd, int& group_error) {
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  // _Fork runs no atfork handlers: libuv's would close descriptors that are ours by then.
-  const pid_t pid = _Fork();
+  const pid_t pid = Fork(group_fd, group_error);
   const int error = errno;
   if (pid != 0) pthread_sigmask(SIG_SETMASK, &before, nullptr);
   errno = error;
@@ -152,7 +172,8 @@ StatusOr<std::unique_ptr<Child>> Child::Spawn(Loop& loop, ChildSpec spec, OnExit
     prepared.fds.push_back(fd < 0 ? null.get() : fd);
   for (const UniqueFd& fd : spec.fds) prepared.fds.push_back(fd.get());
 
-  const pid_t pid = ForkWithSignalsBlocked();
+  int group_error = 0;
+  const pid_t pid = ForkWithSignalsBlocked(spec.group_fd, group_error);
   if (pid < 0) return FromErrno("fork for {}", spec.program);
   if (pid == 0) {
     BecomeChild(prepared);
@@ -173,7 +194,9 @@ StatusOr<std::unique_ptr<Child>> Child::Spawn(Loop& loop, ChildSpec spec, OnExit
     waitpid(pid, nullptr, 0);
     return ErrnoStatus(error, fmt::format("start {}", spec.program));
   }
-  return std::unique_ptr<Child>(new Child(loop, pid, std::move(pidfd), std::move(on_exit)));
+  std::unique_ptr<Child> child(new Child(loop, pid, std::move(pidfd), std::move(on_exit)));
+  if (group_error != 0) child->group_refusal_ = ErrnoStatus(group_error, "be born in a cgroup");
+  return child;
 }
 
 Child::Child(Loop& loop, pid_t pid, UniqueFd pidfd, OnExit on_exit)

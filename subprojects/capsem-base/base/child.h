@@ -47,6 +47,9 @@ struct ChildSpec {
   // execveat of kExecFd, and write and exit_group to tell that this has failed.
   std::vector<sock_filter> filter;
   std::optional<uid_t> uid;  // with the same number as gid, and no supplementary groups
+  // Borrowed for the call: a folder of cgroup v2 that the child is to be born in; -1 = where its
+  // parent is. It is born there too when the kernel does not let it in: group_refusal() says why.
+  int group_fd = -1;
 };
 
 // How a process ended.
@@ -71,6 +74,8 @@ class Child {
   pid_t pid() const { return pid_; }
   int pidfd() const { return pidfd_.get(); }
   bool running() const { return running_; }
+  // Ok, unless the spec has a group_fd and the child is not there.
+  const Status& group_refusal() const { return group_refusal_; }
   // Nothing happens when it has ended already.
   void Signal(int signal);
   // From here on it is nobody's: it lives on when this is gone, and its end is not told.
@@ -85,6 +90,7 @@ class Child {
   const pid_t pid_;
   UniqueFd pidfd_;
   OnExit on_exit_;
+  Status group_refusal_;
   bool running_ = true;
   Timer kill_timer_;
   FdWatch watch_;

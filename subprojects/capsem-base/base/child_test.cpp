@@ -237,6 +237,28 @@ std::vector<sock_filter> SmallFilter() {
           {kReturn, 0, 0, SECCOMP_RET_ERRNO | EACCES}};
 }
 
+// Into a real cgroup: tests/capsem-confinement/test_cgroup.py.
+TEST_CASE("a child that cannot be born in its cgroup is born beside its parent, and that is told") {
+  TestLoop loop;
+  const TempDir dir;
+  const UniqueFd folder(open(dir.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  Pipe out;
+  ChildSpec spec = Shell("read line < /proc/self/cgroup && echo \"$line\"");
+  const bool is_none = GENERATE(true, false);
+  spec.group_fd = is_none ? 1 << 20 : folder.get();
+  spec.stdout_fd = out.write.get();
+  std::optional<ExitReason> reason;
+  const auto child =
+      VALUE_OF(Child::Spawn(loop, std::move(spec), [&](ExitReason ended) { reason = ended; }));
+  out.write.Reset();
+  REQUIRE_FALSE(child->group_refusal().ok());
+  const UniqueFd own(open("/proc/self/cgroup", O_RDONLY | O_CLOEXEC));
+  const std::string groups = ReadAll(own.get());
+  REQUIRE(ReadAll(out.read.get()) == groups.substr(0, groups.find('\n') + 1));
+  REQUIRE(loop.RunUntil([&] { return reason.has_value(); }));
+  REQUIRE(VALUE_OF(Child::Spawn(loop, Shell("true"), [](ExitReason) {}))->group_refusal().ok());
+}
+
 TEST_CASE("a child with a filter is executed, and executes nothing afterwards") {
   TestLoop loop;
   const TempDir dir;
