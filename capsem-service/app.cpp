@@ -109,6 +109,7 @@ App::App(Loop& loop, const Config& config, LoadedSettings settings,
                  .kvm = kvm_,
                  .qemu = qemu_,
                  .settings = settings_,
+                 .cgroup = groups_.text(),
                  .logs_to_stderr = config.foreground,
                  .gateway = [this] { return config_.gateway_port ? gateway_.state() : "off"; },
                  .shutdown = [this](absl::AnyInvocable<void()> ended) { End(std::move(ended)); }}),
@@ -174,6 +175,7 @@ MachineTools App::Tools() {
                         done(std::move(machine->argv));
                       });
   };
+  tools.groups = &groups_;
   tools.process_env = ChildEnv(OwnEnvironment());
   tools.test_rpcs = config_.test_rpcs;
   tools.orphan_lease = [this] { return std::chrono::seconds(settings_.values.orphan_lease_s); };

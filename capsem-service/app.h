@@ -28,6 +28,7 @@
 #include "store/registry.h"
 #include "supervise/companion.h"
 #include "supervise/kvm_status.h"
+#include "supervise/machine_groups.h"
 #include "supervise/qemu_version.h"
 
 namespace capsem::service {
@@ -70,6 +71,7 @@ class App {
   ImageStore images_;
   std::map<uint32_t, EmptyDisk> disks_;  // by GiB; few, for only who configures makes another
   MachineCompiler compiler_;
+  MachineGroups groups_;
   SessionTable table_;
   Sessions sessions_;
   Naming naming_;

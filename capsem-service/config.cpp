@@ -10,7 +10,7 @@ namespace {
 
 constexpr const char* kUsage =
     "capsem-service [--foreground] [--ready-fd N] [--gateway off|PORT]; folders come from "
-    "CAPSEM_HOME or XDG";
+    "CAPSEM_HOME or XDG; or, for systemd, capsem-service --lift-limits";
 
 Status Usage(std::string_view what) { return WithRemedy(InvalidArgument("{}", what), kUsage); }
 
@@ -53,6 +53,8 @@ StatusOr<Config> Config::FromArguments(int argc, char** argv) {
       config.foreground = true;
     } else if (flag == "--test-rpcs") {
       config.test_rpcs = true;
+    } else if (flag == "--lift-limits") {
+      config.lift_limits = true;
     } else if (flag == "--ready-fd" && i + 1 < argc) {
       config.ready_fd = TRY(ParseFd(argv[++i]));
     } else if (flag == "--gateway" && i + 1 < argc) {

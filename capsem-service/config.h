@@ -12,9 +12,10 @@
 namespace capsem::service {
 
 struct Config {
-  bool foreground = false;  // log to stderr; else to service.log
-  bool test_rpcs = false;   // capsem-process serves what only tests may ask
-  int ready_fd = -1;        // told "listening\n" when the socket serves; -1 = nobody waits
+  bool foreground = false;   // log to stderr; else to service.log
+  bool test_rpcs = false;    // capsem-process serves what only tests may ask
+  bool lift_limits = false;  // do only that, for systemd (supervise/machine_groups), and leave
+  int ready_fd = -1;         // told "listening\n" when the socket serves; -1 = nobody waits
   // Of the gateway; 0 = any that is free, nullopt = there shall be none.
   std::optional<uint16_t> gateway_port = 0;
   RunDir dirs;

@@ -29,6 +29,8 @@ TEST_CASE("flags and the environment make the configuration") {
   REQUIRE(all.foreground);
   REQUIRE(all.test_rpcs);
   REQUIRE(all.ready_fd == 3);
+  REQUIRE_FALSE((plain.lift_limits || all.lift_limits));
+  REQUIRE(VALUE_OF(Parse({"--lift-limits"})).lift_limits);
 }
 
 TEST_CASE("the gateway is there unless it is told off, at any port or at one") {

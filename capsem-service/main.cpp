@@ -10,6 +10,7 @@
 #include "ready_pipe.h"
 #include "settings/settings.h"
 #include "signal_watch.h"
+#include "supervise/machine_groups.h"
 #include "turn.h"
 #include "wire/exit_code.h"
 
@@ -29,6 +30,10 @@ int Leave(const Config& config, const std::string& other) {
 StatusOr<int> Run(int argc, char** argv) {
   SignalWatch::Block();
   const Config config = TRY(Config::FromArguments(argc, argv));
+  if (config.lift_limits) {
+    TRY(LiftLimits());
+    return 0;
+  }
   TRY(config.dirs.Make());
   // Never destroyed: gRPC's threads may post to it until the process is gone.
   Loop& loop = *new Loop;

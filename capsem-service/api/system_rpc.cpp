@@ -101,6 +101,8 @@ StatusResponse SystemRpc::Describe(const KvmStatus::Answer& kvm,
   response.set_disk_free(MeasureHost(host_.dirs.Sessions()).disk_free);
   const int landlock = LandlockAbi();
   response.set_limits(LimitsOf(landlock));
+  for (std::string& gap : LandlockGaps(landlock)) response.add_gaps(std::move(gap));
+  response.set_cgroup(host_.cgroup);
   response.set_started_unix_ms(started_unix_ms_);
   response.set_gateway(host_.gateway());
   if (qemu.ok()) {

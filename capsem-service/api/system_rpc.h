@@ -34,6 +34,7 @@ class SystemRpc final : public SystemBase {
     KvmStatus& kvm;
     QemuVersion& qemu;
     const LoadedSettings& settings;
+    std::string cgroup = {};  // MachineGroups::text
     bool logs_to_stderr = false;
     // Where the gateway listens, or why not.
     std::function<std::string()> gateway;

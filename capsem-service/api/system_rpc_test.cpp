@@ -1,5 +1,6 @@
 #include "api/system_rpc.h"
 
+#include "base/landlock.h"
 #include "rpc/client_call.h"
 #include "rpc/client_stream.h"
 #include "testing/one_machine.h"
@@ -23,6 +24,7 @@ struct Fixture {
                      .kvm = host.kvm,
                      .qemu = qemu,
                      .settings = host.settings,
+                     .cgroup = "rlimits only: test",
                      .logs_to_stderr = false,
                      .gateway = [] { return "http://127.0.0.1:7"; },
                      .shutdown =
@@ -65,6 +67,9 @@ TEST_CASE("status tells what is here and what is missing") {
   REQUIRE(status.pid() == static_cast<uint32_t>(getpid()));
   REQUIRE(status.accelerator() == "tcg");
   REQUIRE(status.kvm() == "test");
+  REQUIRE(status.cgroup() == "rlimits only: test");
+  const std::vector<std::string> gaps = LandlockGaps(LandlockAbi());
+  REQUIRE(std::vector<std::string>(status.gaps().begin(), status.gaps().end()) == gaps);
   REQUIRE(status.sessions_limit() == 10);
   REQUIRE(status.disk_free() > 0);
   REQUIRE(status.qemu_version().empty());

@@ -142,6 +142,9 @@ void Boot::Launch(std::vector<std::string> argv) {
   spec.files.push_back({"initrd", std::move(image_.initramfs)});
   spec.files.push_back({"root", std::move(image_.root)});
   spec.files.push_back({"disk", std::move(disk_), /*writable=*/true});
+  const SessionRecord& record = slot_.session.record();
+  if (tools_.groups != nullptr)
+    spec.group = tools_.groups->Make({record.id.text(), record.cpus, record.memory_mib});
   // The events outlive this: what is theirs goes with them.
   auto process = ProcessHost::Launch(loop_, std::move(spec),
                                      {.on_listening =
@@ -153,6 +156,7 @@ void Boot::Launch(std::vector<std::string> argv) {
                                       .on_gone = std::move(events_.on_process_gone)});
   if (!process.ok()) return Fail(process.status());
   slot_.process = *std::move(process);
+  slot_.session.set_cgroup(slot_.process->group_text());
   RecordProcess();
 }
 

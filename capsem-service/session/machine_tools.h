@@ -11,6 +11,7 @@
 #include "base/status.h"
 #include "base/unique_fd.h"
 #include "session/host_kind.h"
+#include "supervise/machine_groups.h"
 #include "wire/limits.h"
 
 namespace capsem::service {
@@ -44,6 +45,7 @@ struct MachineTools {
   absl::AnyInvocable<void(const std::string& session_dir, uint32_t gib, Done<UniqueFd>)> make_disk;
   // QEMU's command line, with the holes that process.proto speaks of.
   absl::AnyInvocable<void(const MachineRequest&, Done<std::vector<std::string>>)> compile;
+  MachineGroups* groups = nullptr;  // of cgroup v2, for machines to be born in; null: none are
   std::vector<std::string> process_env;
   bool test_rpcs = false;  // LaunchSpec.test_rpcs
   // How long a machine that starts now goes on without a service.

@@ -114,7 +114,10 @@ Status Session::To(State next, std::string reason) {
   record_.reason = std::move(reason);
   trouble_.clear();
   record_.used = record_.used || next == State::kRunning;
-  if (next != State::kRunning && next != State::kStopping) record_.process = {};
+  if (next != State::kRunning && next != State::kStopping) {
+    record_.process = {};
+    cgroup_.clear();
+  }
   return OkStatus();
 }
 
@@ -141,6 +144,7 @@ capsem::v1::Session Session::ToProto() const {
   proto.set_accelerator(host().accelerator());
   proto.set_image_digest(record_.image_digest);
   proto.set_limits(LimitsOf(LandlockAbi()));
+  proto.set_cgroup(cgroup_);
   proto.set_kind(ProtoOf(record_.kind));
   return proto;
 }

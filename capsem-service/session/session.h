@@ -72,6 +72,8 @@ class Session {
   void set_pids(int process, int machine);
   // Until its next state; "" = its guest goes on. False: that was known.
   bool set_trouble(std::string why) { return std::exchange(trouble_, std::move(why)) != trouble_; }
+  // What limits its machine beside rlimits (MachineGroup::text); forgotten with the machine.
+  void set_cgroup(std::string text) { cgroup_ = std::move(text); }
   capsem::v1::Session ToProto() const;
 
  private:
@@ -80,6 +82,7 @@ class Session {
   std::string trouble_;
   int process_pid_ = 0;
   int machine_pid_ = 0;
+  std::string cgroup_;
 };
 
 std::string_view NameOf(Session::State state);

@@ -20,13 +20,18 @@ void Sessions::Restore(std::vector<RecoveredSession> sessions) {
 
 void Sessions::Adopt(SessionSlot& slot, UniqueFd process) {
   const SessionId id = slot.session.id();
-  slot.process =
-      ProcessHost::Adopt(loop_, slot.session.record().process.pid, std::move(process), slot.dir,
-                         {.on_listening = [] {},
-                          .on_gone =
-                              [self = weak_.Get(), id](const ProcessEnd& end) {
-                                if (self) self->OnProcessGone(id, end);
-                              }});
+  const SessionRecord& record = slot.session.record();
+  AdoptedProcess adopted{record.process.pid, std::move(process), slot.dir, nullptr};
+  if (tools_.groups != nullptr) {
+    adopted.group = tools_.groups->Adopt(adopted.pid, {id.text(), record.cpus, record.memory_mib});
+  }
+  slot.process = ProcessHost::Adopt(loop_, std::move(adopted),
+                                    {.on_listening = [] {},
+                                     .on_gone =
+                                         [self = weak_.Get(), id](const ProcessEnd& end) {
+                                           if (self) self->OnProcessGone(id, end);
+                                         }});
+  slot.session.set_cgroup(slot.process->group_text());
   slot.session.set_pids(slot.process->pid(), slot.process->machine_pid());
   Adoption::Events events{
       .on_machine =

@@ -90,12 +90,13 @@ StatusOr<std::unique_ptr<ProcessHost>> ProcessHost::Launch(Loop& loop, ProcessSp
   return host;
 }
 
-std::unique_ptr<ProcessHost> ProcessHost::Adopt(Loop& loop, pid_t pid, UniqueFd pidfd,
-                                                const std::string& session_dir, Events events) {
-  std::unique_ptr<ProcessHost> host(new ProcessHost(loop, session_dir, std::move(events)));
-  host->adopted_ =
-      Stray::Of(loop, pid, std::move(pidfd), [self = host.get()] { self->OnAdoptedGone(); });
-  if (const pid_t machine = FirstChildOf(pid)) host->HoldMachine(machine);
+std::unique_ptr<ProcessHost> ProcessHost::Adopt(Loop& loop, AdoptedProcess process, Events events) {
+  std::unique_ptr<ProcessHost> host(
+      new ProcessHost(loop, std::move(process.session_dir), std::move(events)));
+  host->group_ = std::move(process.group);
+  host->adopted_ = Stray::Of(loop, process.pid, std::move(process.pidfd),
+                             [self = host.get()] { self->OnAdoptedGone(); });
+  if (const pid_t machine = FirstChildOf(process.pid)) host->HoldMachine(machine);
   return host;
 }
 
@@ -132,8 +133,11 @@ Status ProcessHost::Start(ProcessSpec spec) {
   child.fds.push_back(TRY(SealedMemory(spec.launch.SerializeAsString())));
   child.fds.push_back(std::move(child_end));
   for (ProcessFile& file : spec.files) child.fds.push_back(std::move(file.fd));
+  group_ = std::move(spec.group);
+  if (group_) child.group_fd = group_->fd();
   child_ = TRY(Child::Spawn(loop_, std::move(child),
                             [this](ExitReason reason) { OnExit(std::move(reason)); }));
+  if (group_ && !child_->group_refusal().ok()) group_->Refuse(child_->group_refusal());
 
   ready_ = std::make_unique<ByteStream>(
       loop_, std::move(ready_end),
@@ -174,6 +178,7 @@ void ProcessHost::Kill(std::string why) {
 
 void ProcessHost::Leave() {
   left_ = true;
+  if (group_) group_->Leave();
   if (child_) child_->Release();
   events_.on_gone = nullptr;
 }
@@ -206,6 +211,7 @@ void ProcessHost::OnProcessGone(ProcessEnd end) {
 void ProcessHost::TellWhenAllGone() {
   const bool machine_lives = machine_ && !machine_->gone();
   if (!end_ || machine_lives || !events_.on_gone) return;
+  group_ = nullptr;
   auto on_gone = std::move(events_.on_gone);  // it may destroy this
   on_gone(*std::move(end_));
 }

@@ -16,6 +16,7 @@
 #include "base/timer.h"
 #include "base/unique_fd.h"
 #include "capsem/process/v1/process.pb.h"
+#include "supervise/machine_groups.h"
 #include "supervise/stray.h"
 
 namespace capsem::service {
@@ -32,6 +33,15 @@ struct ProcessSpec {
   capsem::process::v1::LaunchSpec
       launch;  // `session_dir` is its folder too; holes of files are added from `files`
   std::vector<ProcessFile> files;
+  std::unique_ptr<MachineGroup> group = nullptr;  // that it is born in; may be null
+};
+
+// The capsem-process that another service launched for a session, proved to be it by `pidfd`.
+struct AdoptedProcess {
+  pid_t pid = 0;
+  UniqueFd pidfd;
+  std::string session_dir;
+  std::unique_ptr<MachineGroup> group = nullptr;  // that it lives in; may be null
 };
 
 // How one ended.
@@ -49,10 +59,8 @@ class ProcessHost {
   };
 
   static StatusOr<std::unique_ptr<ProcessHost>> Launch(Loop& loop, ProcessSpec spec, Events events);
-  // The capsem-process that another service launched for the session of that folder, proved to be
-  // it by `pidfd`. Nothing is heard of it but its end.
-  static std::unique_ptr<ProcessHost> Adopt(Loop& loop, pid_t pid, UniqueFd pidfd,
-                                            const std::string& session_dir, Events events);
+  // Nothing is heard of it but its end.
+  static std::unique_ptr<ProcessHost> Adopt(Loop& loop, AdoptedProcess process, Events events);
   ~ProcessHost();
   ProcessHost(const ProcessHost&) = delete;
   ProcessHost& operator=(const ProcessHost&) = delete;
@@ -61,6 +69,8 @@ class ProcessHost {
   // The pid of its QEMU, as it said; a pid that is no child of it is not believed.
   void HoldMachine(pid_t pid);
   pid_t machine_pid() const { return machine_ ? machine_->pid() : 0; }
+  // What limits it and its QEMU beside rlimits (MachineGroup::text); "" = it was not asked for.
+  std::string group_text() const { return group_ ? group_->text() : std::string(); }
   // Both at once; on_gone tells when that is so, and why it was, if `why` says so.
   void Kill(std::string why = {});
   // To go on without us: from here on nothing is told and nothing ended.
@@ -83,6 +93,7 @@ class ProcessHost {
   std::string killed_because_;  // why we killed it; empty = we did not
   std::optional<ProcessEnd> end_;
   bool left_ = false;
+  std::unique_ptr<MachineGroup> group_;  // goes after those who live in it
   std::unique_ptr<ByteStream> ready_;
   std::unique_ptr<Child> child_;    // of our own launch; else
   std::unique_ptr<Stray> adopted_;  // of another's

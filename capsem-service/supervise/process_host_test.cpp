@@ -140,7 +140,7 @@ TEST_CASE("a process that was left goes on, and another host takes it over with 
   f.host = nullptr;
   std::optional<ProcessEnd> end;
   f.host = ProcessHost::Adopt(
-      f.loop, id.pid, VALUE_OF(HoldProcess(id)), f.dir.path(),
+      f.loop, {.pid = id.pid, .pidfd = VALUE_OF(HoldProcess(id)), .session_dir = f.dir.path()},
       {.on_listening = [] {}, .on_gone = [&](ProcessEnd told) { end = std::move(told); }});
   REQUIRE(f.host->pid() == id.pid);
   const pid_t machine = f.host->machine_pid();
@@ -177,7 +177,8 @@ TEST_CASE("a process that was taken over ends with its host") {
   REQUIRE(f.loop.RunUntil([&] { return f.listening; }));
   const ProcessId id = VALUE_OF(IdentifyProcess(f.host->pid()));
   f.host->Leave();
-  f.host = ProcessHost::Adopt(f.loop, id.pid, VALUE_OF(HoldProcess(id)), f.dir.path(), {});
+  f.host = ProcessHost::Adopt(
+      f.loop, {.pid = id.pid, .pidfd = VALUE_OF(HoldProcess(id)), .session_dir = f.dir.path()}, {});
   f.host = nullptr;
   REQUIRE(waitpid(id.pid, nullptr, 0) == id.pid);
 }

@@ -23,6 +23,9 @@ def test_a_stop_of_the_unit_ends_the_service_and_no_machine():
     assert service["KillMode"] == "process"
     # What would be sent to machines after all.
     assert not {"SendSIGHUP", "KillSignal", "FinalKillSignal", "ExecStop"} & set(service)
+    # The service limits each machine in a cgroup below its own; before the next start nothing there may be limited.
+    assert set(service["Delegate"].split()) == {"memory", "pids", "cpu"}
+    assert service["ExecStopPost"] == f"-{paths.BIN / 'capsem-service'} --lift-limits"
     assert service["ExecStart"] == str(paths.BIN / "capsem-service")
     assert unit["Install"]["WantedBy"] == "default.target"
 

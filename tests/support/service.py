@@ -28,7 +28,7 @@ SHARED = ("images", "keys", "cache")
 
 
 class Service:
-    def __init__(self, own_images=False, start=True, test_rpcs=False, config="", **variables):
+    def __init__(self, own_images=False, start=True, test_rpcs=False, config="", wrapper=(), **variables):
         # Short, for socket paths hold 107 bytes; not in a test's own folder, whose name tells a story.
         self.home = tempfile.mkdtemp(prefix="cs", dir="/tmp")
         if not own_images:
@@ -42,6 +42,7 @@ class Service:
         self.cli = cli.Cli(self.home, **variables)
         self.socket = f"{self.home}/run/service.sock"
         self.programs = paths.BIN
+        self.wrapper = wrapper  # words in front of the program, which executes it
         self.process = None
         self._api = None
         self._start_at_enter = start
@@ -64,8 +65,8 @@ class Service:
         # As the service itself makes it.
         with open(f"{self.home}/service.log", "ab", opener=lambda path, how: os.open(path, how, 0o600)) as log:
             self.process = subprocess.Popen(
-                [f"{self.programs}/capsem-service", "--ready-fd", str(write_end), *self._flags], cwd="/", stdin=subprocess.DEVNULL,
-                stdout=log, stderr=log, pass_fds=[write_end], start_new_session=True,
+                [*self.wrapper, f"{self.programs}/capsem-service", "--ready-fd", str(write_end), *self._flags], cwd="/",
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=[write_end], start_new_session=True,
                 env=cli.environment(self.home, **self.variables))
         os.close(write_end)
         with os.fdopen(read_end, "rb") as ready:

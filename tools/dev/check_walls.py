@@ -47,7 +47,7 @@ WALLS = {
     "guest-agent/files": "files exec process base wire capsem/guest/v1",
     "guest-agent/power": "power exec process base",
     "tools": "capsem/v1 capsem base wire settings rpc commands testing .",
-    "tests": "base guard wire rpc capsem guest machine confine .",
+    "tests": "base guard wire rpc capsem guest machine confine supervise .",
 }
 
 # A library's headers → the files that may include them. It keeps builds short and logic testable without a server.

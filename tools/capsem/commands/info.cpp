@@ -23,6 +23,7 @@ std::string TextOf(const v1::Session& session) {
       {"memory", fmt::format("{} MiB", session.memory_mib())},
       {"disk", fmt::format("up to {} GiB", session.disk_gib())},
       {"limits by", Printable(session.limits())},
+      {"cgroup", session.cgroup().empty() ? "-" : Printable(session.cgroup())},
       {"image",
        fmt::format("{} ({})", Printable(session.image()), Printable(session.image_digest()))},
       {"created", TimeText(session.created_unix_ms())},

@@ -19,11 +19,13 @@ std::string TextOf(const v1::StatusResponse& status) {
       {"sessions",
        fmt::format("{} of {} running", status.sessions_running(), status.sessions_limit())},
       {"limits by", Printable(status.limits())},
+      {"cgroup", Printable(status.cgroup())},
       {"state", Printable(status.state_dir())},
       {"sockets", Printable(status.runtime_dir())},
       {"gateway", Printable(status.gateway())},
       {"free disk", Bytes(status.disk_free())},
   });
+  for (const std::string& gap : status.gaps()) text += "not held back: " + Printable(gap) + '\n';
   for (const std::string& problem : status.problems())
     text += "problem: " + Printable(problem) + '\n';
   return text;
@@ -45,7 +47,7 @@ const Verb kStatusVerb = {
     .name = "status",
     .alias = "",
     .synopsis = "[OPTION…]",
-    .summary = "The service and this host: isolation, KVM, QEMU, disk, problems.",
+    .summary = "The service and this host: isolation, KVM, QEMU, limits, disk, problems.",
     .about = "Starts the service when it is not running. With --json: its pid, too.",
     .options = {kJsonOption},
     .example = "  capsem status",
