@@ -58,7 +58,7 @@ def test_a_delegated_folder_is_used_as_far_as_this_kernel_lets_it(tmp_path):
                     assert f"{folder}, has none of the controllers memory, pids, cpu" in told
                     assert cgroups.folder_of(capsem.pid) == home == folder
             capsem.ok("delete", session)
-            assert not folder or cgroups.groups_below(folder) == (["service"] if usable else [])
+            assert not folder or cgroups.groups_below(folder) == ([cgroups.SERVICE] if usable else [])
 
 
 class Guest:
@@ -80,11 +80,15 @@ class Guest:
         return done.stdout.decode()
 
     def probe(self, *words, group=UNIT):
-        """What it says, by its words; the rest are lines of the script."""
+        """(what it says, by its words; the lines of the script)"""
         quoted = " ".join(f"'{word}'" for word in words)
         said = self.sh(f"sh -c 'echo $$ > {group}/cgroup.procs && exec \"$@\"' sh /root/cgroup_probe {quoted}")
         pairs = [line.partition(": ") for line in said.splitlines()]
         return {key: value for key, colon, value in pairs if colon}, [key for key, colon, _ in pairs if not colon]
+
+    def lift(self):
+        """So that another can be put into the folder."""
+        self.probe("lift", group=f"{UNIT}/{cgroups.SERVICE}")
 
     def below(self):
         return self.sh(f"cd {UNIT} && find . -mindepth 1 -type d | sort").split()
@@ -114,8 +118,7 @@ def test_a_program_is_born_in_a_group_of_its_own_with_limits_and_the_group_goes(
     assert said["groups"] == "memory, pids, cpu"
     assert said["group"] == "memory 516 MiB, 256 tasks, cpu weight 200"
     assert said["ended"] == "exit code 0"
-    assert said["0"] == ":/unit/session-box"
-    assert lines == [str(516 << 20), "256", "200"]
+    assert lines == ["0::/unit/session-box", str(516 << 20), "256", "200"]
     assert guest.below() == ["./service"]
     assert guest.sh(f"cat {UNIT}/cgroup.subtree_control").split() == ["cpu", "memory", "pids"]
     assert guest.sh(f"cat {UNIT}/service/cpu.weight") == "10000\n"
@@ -124,6 +127,7 @@ def test_a_program_is_born_in_a_group_of_its_own_with_limits_and_the_group_goes(
 def test_more_memory_than_a_machine_may_have_ends_the_machine(guest):
     said, _ = guest.probe("run", "box", 1, 16, "exec python3 -c \"print(len(bytearray(100 << 20)))\"")
     assert said["ended"] == "exit code 0"
+    guest.lift()
     said, _ = guest.probe("run", "box", 1, 16, "exec python3 -c \"print(len(bytearray(400 << 20)))\"")
     assert said["group"].startswith("memory 272 MiB")
     assert said["ended"].startswith("signal 9")
@@ -146,20 +150,22 @@ def test_more_threads_than_a_machine_may_have_are_refused(guest):
 
 
 def test_a_folder_with_processes_of_others_is_not_divided(guest):
-    guest.sh(f"sh -c 'echo $$ > {UNIT}/cgroup.procs; exec sleep 1000' > /dev/null 2>&1 & until grep -q . {UNIT}/cgroup.procs; do :; done")
+    guest.sh(f"""\
+        sh -c 'echo $$ > {UNIT}/cgroup.procs; exec sleep 1000' > /dev/null 2>&1 &
+        until grep -q . {UNIT}/cgroup.procs; do :; done""")
     said, lines = guest.probe("run", "box", 1, 256, "cat /proc/self/cgroup")
     assert said["groups"].startswith("rlimits only: ")
     assert "a cgroup whose groups have limits can have no process of its own" in said["groups"]
     assert said["group"] == said["groups"]
-    assert (said["0"], lines) == (":/unit", [])
+    assert lines == ["0::/unit"]
     assert guest.below() == []
 
 
 def test_a_folder_without_the_mark_is_left_alone(guest):
     guest.sh(f"python3 -c 'import os; os.removexattr(\"{UNIT}\", \"user.delegate\")'")
-    said, _ = guest.probe("run", "box", 1, 256, "cat /proc/self/cgroup")
+    said, lines = guest.probe("run", "box", 1, 256, "cat /proc/self/cgroup")
     assert f"the service's cgroup, {UNIT}, is not delegated to it" in said["groups"]
-    assert said["0"] == ":/unit"
+    assert lines == ["0::/unit"]
     # As systemd may mark it for root.
     guest.sh(f"python3 -c 'import os; os.setxattr(\"{UNIT}\", \"trusted.delegate\", b\"1\")'")
     said, _ = guest.probe("run", "box", 1, 256, "true")
@@ -179,7 +185,7 @@ def test_a_service_that_comes_back_adopts_a_group_with_its_limits(guest):
     assert said["group"] == left["group"] == "memory 516 MiB, 256 tasks, cpu weight 100"
     # That service has ended, and with it whoever was left in the group; the next removes the group.
     guest.sh(f"until grep -q 'populated 0' {UNIT}/cgroup.events; do :; done; ! kill -0 {left['pid']} 2>/dev/null")
-    guest.probe("lift", group=UNIT + "/service")
+    guest.lift()
     guest.probe("run", "other", 1, 256, "true")
     assert guest.below() == ["./service"]
 
@@ -187,6 +193,6 @@ def test_a_service_that_comes_back_adopts_a_group_with_its_limits(guest):
 def test_whoever_is_left_when_a_machine_has_ended_is_ended(guest):
     guest.probe("run", "box", 1, 256, "setsid sleep 1000 > /dev/null 2>&1 &")
     eventually("nobody lives in the unit", 10, lambda: "populated 0" in guest.sh(f"cat {UNIT}/cgroup.events"))
-    guest.probe("lift", group=UNIT + "/service")
+    guest.lift()
     guest.probe("run", "other", 1, 256, "true")
     assert guest.below() == ["./service"]

@@ -6,6 +6,8 @@ import pathlib
 from support.eventually import eventually
 
 CONTROLLERS = ["memory", "pids", "cpu"]
+# Where a service puts itself below a folder that is delegated to it.
+SERVICE = "service"
 
 
 def folder_of(pid="self"):
