@@ -11,6 +11,7 @@
 #include "rpc/client_call.h"
 #include "rpc/client_stream.h"
 #include "rpc/endpoint.h"
+#include "rpc/status_code.h"
 #include "supervise/process_client_stream.h"
 #include "wire/proof.h"
 
@@ -47,6 +48,11 @@ constexpr std::chrono::seconds kIntroduceLimit{15};
 bool IsBroken(const Status& status) {
   return status.code() == StatusCode::kUnavailable || status.code() == StatusCode::kUnknown ||
          status.code() == StatusCode::kCancelled || status.code() == StatusCode::kInternal;
+}
+
+// Of an adopted process, which may be of an older version than this service.
+bool IsUnknownThere(const Status& status) {
+  return status.code() == StatusCode::kUnimplemented && rpc::IsGrpcsOwn(status);
 }
 
 }  // namespace
@@ -93,6 +99,12 @@ class ProcessClient::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   void Explain(Status status, Done done) {
+    if (IsUnknownThere(status)) {
+      return done(WithRemedy(Unimplemented("the session's machine was started by an older version "
+                                           "of capsem, which does not know this call"),
+                             "`capsem restart` gives a persistent session a machine of today; "
+                             "what is on its disk stays"));
+    }
     if (!IsBroken(status)) return done(status);
     if (closed_) return done(*closed_);
     const auto broken = broken_.emplace(broken_.end(), loop_, std::move(done));

@@ -126,6 +126,17 @@ TEST_CASE("an error that the process gave is passed on as it is") {
   REQUIRE(Remedy(*f.end) == "wait for one");
 }
 
+TEST_CASE("a process of before that does not know a call says so, and what helps") {
+  Fixture f;
+  f.client.Open("proof");
+  std::optional<Status> said;
+  f.client.ListExecs([&](const auto& answer) { said = answer.status(); });  // the fake has none
+  REQUIRE(f.loop.RunUntil([&] { return said.has_value(); }));
+  REQUIRE_CODE(*said, kUnimplemented);
+  REQUIRE(Describe(*said).find("older version") != std::string::npos);
+  REQUIRE(Remedy(*said).find("capsem restart") != std::string::npos);
+}
+
 TEST_CASE("dropping an exec ends its stream only") {
   Fixture f;
   f.client.Open("proof");
