@@ -174,7 +174,7 @@ std::unique_ptr<MachineGroup> MachineGroups::Adopt(pid_t process, const MachineS
   if (!folder.ok()) return std::make_unique<MachineGroup>(folder.status());
   if (fs::path(*folder).filename() != kPrefix + size.session) {
     return std::make_unique<MachineGroup>(
-        FailedPrecondition("it was started in no cgroup of its own"));
+        folder_.empty() ? refusal_ : FailedPrecondition("it was started in no cgroup of its own"));
   }
   std::unique_ptr<MachineGroup> group(new MachineGroup(*this, *std::move(folder)));
   // The machine lives there, limited or not.

@@ -201,6 +201,10 @@ TEST_CASE("an adopted machine is never ended for want of a group or a limit") {
     inside = "/session-other";
     told = "it was started in no cgroup of its own";
   }
+  SECTION("no machine has one") {
+    tree.marks.clear();
+    told = "is not delegated";
+  }
   SECTION("its group can no longer be limited") {
     inside = "/session-box";
     told = "has no controller memory";
