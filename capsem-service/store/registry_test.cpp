@@ -5,10 +5,12 @@
 #include <filesystem>
 #include <fstream>
 #include <optional>
+#include <span>
 
 #include "base/testing/status_matchers.h"
 #include "base/testing/temp_dir.h"
 #include "base/testing/test_loop.h"
+#include "store/registry_migrations.h"
 #include "testing/open_registry.h"
 
 namespace capsem::service {
@@ -174,6 +176,42 @@ TEST_CASE("a registry that a newer Capsem wrote is left alone") {
   }
   REQUIRE_CODE(Registry::Open(f.loop, f.path), kFailedPrecondition);
   REQUIRE(std::filesystem::exists(f.path));
+}
+
+TEST_CASE("a registry of each older format keeps its sessions") {
+  const size_t format = GENERATE(1u, 2u, 3u);
+  CAPTURE(format);
+  const TempDir dir;
+  TestLoop loop;
+  const std::string path = dir / "registry.db";
+  SessionRecord box = MakeRecord("box");
+  // What that format has no column for: as it is of a machine that is not known, and of a disk of
+  // the size that all had.
+  box.disk_gib = 16;
+  if (format < 3) box.process = {};
+  if (format < 2) box.secret.clear();
+  {
+    auto old = VALUE_OF(sqlite::Database::Open(path));
+    REQUIRE_OK(old.Migrate(std::span(kRegistryMigrations).first(format)));
+    REQUIRE_OK(
+        old.Run("INSERT INTO sessions (id, name, kind, state, reason, image, image_digest,"
+                " cpus, memory_mib, accelerator, used, created_unix_ms) VALUES (?, 'box',"
+                " 'persistent', 'stopped', ?, 'base', 'abc', 2, 512, 'kvm', 1, ?)",
+                box.id.text(), box.reason, box.created_unix_ms));
+    for (const auto& [key, value] : box.env)
+      REQUIRE_OK(old.Run("INSERT INTO session_env VALUES (?, ?, ?)", box.id.text(), key, value));
+    if (format >= 2) REQUIRE_OK(old.Run("UPDATE sessions SET secret = ?", box.secret));
+    if (format >= 3) {
+      REQUIRE_OK(old.Run("UPDATE sessions SET process_pid = ?, process_start = ?, process_boot = ?",
+                         box.process.pid, static_cast<int64_t>(box.process.start),
+                         box.process.boot));
+    }
+  }
+  // Twice: what was migrated is not migrated again.
+  for (int i = 0; i < 2; ++i) {
+    const auto registry = VALUE_OF(Registry::Open(loop, path));
+    REQUIRE(VALUE_OF(registry->Read()) == std::vector<SessionRecord>{box});
+  }
 }
 
 TEST_CASE("what was reconciled is known for good") {
