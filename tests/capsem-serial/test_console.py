@@ -1,5 +1,9 @@
 """The console of a machine is kept, bounded, and shown by `capsem logs`."""
+import os
+
 import pytest
+
+from support import process_tree
 
 pytestmark = pytest.mark.serial
 
@@ -41,12 +45,28 @@ def test_a_flood_that_nobody_reads_is_followed_without_memory(capsem, box):
     follower.stderr.close()
 
 
+@pytest.mark.long
+@pytest.mark.console
+@pytest.mark.timeout(2 * 3600)
+def test_a_flood_of_1_gib_stays_within_its_ring_and_nobody_grows(capsem, box):
+    session = capsem.info(box)
+    most = 0
+    with process_tree.flat_memory([capsem.service_pid(), session["process_pid"]], 16 << 20):
+        flood = capsem.popen("exec", "--timeout", "7200", box, "--", "sh", "-c", "head -c 1073741824 /dev/zero | tr '\\0' x | fold -w 100 > /dev/ttyS0")
+        while flood.poll() is None:
+            most = max(most, sum(size for _, size in serial_files(capsem, box)))
+            assert capsem.exec(box, "echo", "others go on").out == b"others go on\n"
+        assert flood.communicate() == (b"", b"")
+    assert flood.returncode == 0
+    print(f"at most {most} bytes of console were kept")
+    assert 0 < most <= 8 << 20
+
+
 def resident(pid):
     with open(f"/proc/{pid}/statm", encoding="ascii") as pages:
         return int(pages.read().split()[1]) * 4096
 
 
 def serial_files(capsem, session):
-    import os
     folder = capsem.session_folder(session)
     return [(name, os.path.getsize(f"{folder}/{name}")) for name in os.listdir(folder) if name.startswith("serial")]

@@ -7,7 +7,7 @@ import stat
 import grpc
 import pytest
 
-from support import rpc
+from support import process_tree, rpc
 from support.eventually import eventually
 
 pytestmark = pytest.mark.integration
@@ -17,10 +17,9 @@ MIB = 1 << 20
 GROWTH = 40 * MIB
 
 
-def memory_of(capsem, session):
-    with open(f"/proc/{capsem.info(session)['process_pid']}/status") as status:
-        [line] = [line for line in status if line.startswith("VmRSS")]
-    return int(line.split()[1]) * 1024
+def flat_memory(capsem, session):
+    """Of the service and of the session's process."""
+    return process_tree.flat_memory([capsem.service_pid(), capsem.info(session)["process_pid"]], GROWTH)
 
 
 BLOCK = bytes(range(256)) * 4096
@@ -60,15 +59,14 @@ def is_held(client, session, number):
 
 def test_100_mib_that_nobody_reads(capsem, client, box):
     command, length = printing(100)
-    number = client.detach(box, *command)
-    before = memory_of(capsem, box)
-    is_held(client, box, number)
-    info = client.execs_of(box)[number]
-    assert (info.first_offset, info.readers) == (0, 0)
-    assert 60 * MIB < info.end_offset < 65 * MIB
-    assert rpc.exec_argv(client, box, "echo", "others go on").stdout == b"others go on\n"
-    assert read_all(client.attach(box, number)) == (digest_of(100), length, 0, 0, 0)
-    assert memory_of(capsem, box) - before < GROWTH
+    with flat_memory(capsem, box):
+        number = client.detach(box, *command)
+        is_held(client, box, number)
+        info = client.execs_of(box)[number]
+        assert (info.first_offset, info.readers) == (0, 0)
+        assert 60 * MIB < info.end_offset < 65 * MIB
+        assert rpc.exec_argv(client, box, "echo", "others go on").stdout == b"others go on\n"
+        assert read_all(client.attach(box, number)) == (digest_of(100), length, 0, 0, 0)
 
 
 def test_a_held_command_that_is_ended_has_ended(capsem, client, box):
@@ -100,9 +98,8 @@ def test_80_mib_of_a_command_that_may_drop(client, box):
 
 def through(capsem, client, box, mebibytes):
     command, length = printing(mebibytes)
-    before = memory_of(capsem, box)
-    assert read_all(client.start(box, *command, limit=3600)) == (digest_of(mebibytes), length, 0, 0, 0)
-    assert memory_of(capsem, box) - before < GROWTH
+    with flat_memory(capsem, box):
+        assert read_all(client.start(box, *command, limit=3600)) == (digest_of(mebibytes), length, 0, 0, 0)
 
 
 def test_128_mib_pass_with_flat_memory(capsem, client, box):
@@ -117,14 +114,13 @@ def test_1_gib_passes_with_flat_memory(capsem, client, box):
 
 def test_a_slow_reader_stops_the_command_and_not_the_daemon(capsem, client, box):
     command, length = printing(64)
-    call = client.start(box, *command)
-    number = next(call).started.exec
-    before = memory_of(capsem, box)
-    is_held(client, box, number)
-    assert client.execs_of(box)[number].end_offset < 16 * MIB
-    assert rpc.exec_argv(client, box, "echo", "others go on").stdout == b"others go on\n"
-    assert memory_of(capsem, box) - before < GROWTH
-    assert read_all(call)[1:] == (length, 0, 0, 0)
+    with flat_memory(capsem, box):
+        call = client.start(box, *command)
+        number = next(call).started.exec
+        is_held(client, box, number)
+        assert client.execs_of(box)[number].end_offset < 16 * MIB
+        assert rpc.exec_argv(client, box, "echo", "others go on").stdout == b"others go on\n"
+        assert read_all(call)[1:] == (length, 0, 0, 0)
 
 
 def test_output_that_is_kept_is_nobody_else_s_and_goes_with_the_machine(capsem, client):

@@ -5,7 +5,7 @@ import threading
 import grpc
 import pytest
 
-from support import rpc
+from support import process_tree, rpc
 
 pytestmark = pytest.mark.integration
 
@@ -42,6 +42,41 @@ def test_24_mib_each_way_byte_exact(client, box):
         told.update(event.data)
     assert told.hexdigest() == wanted.hexdigest()
     client.exec(box, "rm /var/tmp/big")
+
+
+def streamed(capsem, client, box, size):
+    """A file of that size, nearly all of it holes, through everything; nobody holds more than a part of it."""
+    client.exec(box, f"truncate -s {size - 1} /var/tmp/large && printf x >> /var/tmp/large")
+    told, length, last = hashlib.sha256(), 0, b""
+    with process_tree.flat_memory([capsem.service_pid(), capsem.info(box)["process_pid"]], 32 * MIB):
+        request = rpc.files_pb2.ReadFileRequest(session=box, path=b"/var/tmp/large")
+        for event in client.files.Read(request, timeout=3600):
+            told.update(event.data)
+            length += len(event.data)
+            last = event.data or last
+    assert (length, last[-1:]) == (size, b"x")
+    # And by the CLI, to a file.
+    copied = capsem.popen("cp", f"{box}:/var/tmp/large", "-")
+    most, again = 0, hashlib.sha256()
+    process_tree.start_peak(copied.pid)
+    while piece := copied.stdout.read(MIB):
+        again.update(piece)
+        most = max(most, process_tree.peak(copied.pid))
+    assert (copied.wait(60), copied.stderr.read()) == (0, b"")
+    assert again.hexdigest() == told.hexdigest()
+    assert most < 96 * MIB
+    client.exec(box, "rm /var/tmp/large")
+
+
+def test_64_mib_of_a_file_pass_with_flat_memory(capsem, client, box):
+    streamed(capsem, client, box, 64 * MIB)
+
+
+@pytest.mark.long
+@pytest.mark.files
+@pytest.mark.timeout(3600)
+def test_more_than_4_gib_of_a_file_pass_with_flat_memory(capsem, client, box):
+    streamed(capsem, client, box, (4 << 30) + 1)
 
 
 @pytest.mark.parametrize("name", [b"plain", b"with space", b"line\nfeed", b"\xff\xfe\x01", "größe".encode(), b"n" * 255])
@@ -158,6 +193,60 @@ def test_swapped_links_lead_nowhere_else(client, box):
     client.signal(box, started.exec, 9)
     list(call)
     assert client.exec(box, "hostname").stdout != b"taken\n"
+
+
+def raced(client, box, swap, verbs, rounds=30):
+    """Each verb while a command of the guest changes what it works on. Only what a race may say is said."""
+    call = client.start(box, "python3", "-c", swap)
+    started = next(call).started
+    assert next(call).stdout == b"ready\n"
+    may = (grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.NOT_FOUND, grpc.StatusCode.ALREADY_EXISTS,
+           grpc.StatusCode.PERMISSION_DENIED)
+    done = 0
+    for _ in range(rounds):
+        for verb in verbs:
+            try:
+                verb()
+                done += 1
+            except grpc.RpcError as error:
+                assert error.code() in may, error.details()
+    client.signal(box, started.exec, 9)
+    list(call)
+    assert done > 0
+
+
+def test_no_verb_follows_a_link_that_was_a_folder_a_moment_ago(client, box):
+    """The link leads to /proc, where nothing is listed, made or moved through the API."""
+    pb2, root = rpc.files_pb2, b"/var/tmp/verbs-race"
+    swap = ("import os,ctypes\nlibc=ctypes.CDLL(None)\nos.makedirs('/var/tmp/verbs-race/real')\n"
+            "os.symlink('/proc/sys/kernel','/var/tmp/verbs-race/link')\nprint('ready',flush=True)\n"
+            "while True: libc.renameat2(-100,b'/var/tmp/verbs-race/real',-100,b'/var/tmp/verbs-race/link',2)\n")
+    listed = set()
+    client.exec(box, "rm -rf /var/tmp/verbs-race")
+    raced(client, box, swap, [
+        lambda: listed.update(client.list_files(box, root + b"/real")),
+        lambda: client.files.Mkdir(pb2.MakeFolderRequest(session=box, path=root + b"/real/new", parents=True)),
+        lambda: client.files.Rename(pb2.RenameFileRequest(session=box, path=root + b"/real/hostname", new_path=root + b"/real/osrelease",
+                                                          replace=True)),
+        lambda: client.files.Symlink(pb2.MakeSymlinkRequest(session=box, path=root + b"/real/l", target=b"x")),
+        lambda: client.files.Remove(pb2.RemoveFileRequest(session=box, path=root + b"/real/new")),
+    ])
+    assert listed <= {b"new", b"l"}
+
+
+def test_a_folder_is_removed_and_not_what_a_link_in_it_leads_to(client, box):
+    """A folder in it is swapped for a link to another all the time: that other keeps what it has."""
+    pb2 = rpc.files_pb2
+    swap = ("import os,ctypes\nlibc=ctypes.CDLL(None)\nos.makedirs('/var/tmp/victim/kept/deep')\nopen('/var/tmp/victim/kept/f','w')\n"
+            "root='/var/tmp/remove-race'\nprint('ready',flush=True)\n"
+            "while True:\n try:\n  os.makedirs(root+'/real/sub/kept/deep', exist_ok=True)\n"
+            "  os.path.islink(root+'/real/link') or os.symlink('/var/tmp/victim', root+'/real/link')\n"
+            "  for _ in range(50): libc.renameat2(-100,(root+'/real/sub').encode(),-100,(root+'/real/link').encode(),2)\n"
+            " except OSError: pass\n")
+    raced(client, box, swap, [lambda: client.files.Remove(pb2.RemoveFileRequest(session=box, path=b"/var/tmp/remove-race/real",
+                                                                                 recursive=True))], rounds=60)
+    assert client.exec(box, "find /var/tmp/victim | sort").stdout.split() == [
+        b"/var/tmp/victim", b"/var/tmp/victim/kept", b"/var/tmp/victim/kept/deep", b"/var/tmp/victim/kept/f"]
 
 
 def test_operations_beyond_the_limit_are_refused_and_the_rest_goes_on(client, box):

@@ -1,4 +1,5 @@
 """Who runs, who is whose child, who belongs to a service under test: all from /proc, as an operator would look."""
+import contextlib
 import dataclasses
 import os
 
@@ -118,3 +119,26 @@ def memory_kib(pid):
     """/proc/PID/smaps_rollup as a dict of KiB: Rss, Pss, Private_Dirty and so on."""
     lines = _read(pid, "smaps_rollup").decode().splitlines()[1:]
     return {name: int(rest.split()[0]) for name, _, rest in (line.partition(":") for line in lines)}
+
+
+def start_peak(pid):
+    """From now on `peak` is of now."""
+    with open(f"/proc/{pid}/clear_refs", "w", encoding="ascii") as file:
+        file.write("5")
+
+
+def peak(pid):
+    """Bytes: the most that was resident since `start_peak`."""
+    return int(find(pid).status["VmHWM"].split()[0]) * 1024
+
+
+@contextlib.contextmanager
+def flat_memory(pids, most):
+    """None of them grows by more than so many bytes meanwhile, at any time."""
+    before = {}
+    for pid in pids:
+        start_peak(pid)
+        before[pid] = peak(pid)
+    yield
+    grown = {f"{pid} {find(pid).name}": peak(pid) - before[pid] for pid in pids}
+    assert max(grown.values()) < most, grown
