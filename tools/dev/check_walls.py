@@ -55,7 +55,7 @@ LIBRARIES = {
     r'<grpc|".*\.grpc\.pb\.h"|"rpc/': """
         capsem-proto/rpc/* capsem-proto/pch/* capsem-service/api/* capsem-service/supervise/process_client*
         capsem-service/testing/*
-        capsem-process/api/* capsem-gateway/routes/forward* tools/capsem/client* tools/bench/exec_client* tests/*
+        capsem-process/api/* capsem-gateway/routes/forward* tools/capsem/client* tools/bench/*_client* tests/*
         capsem-service/main.cpp capsem-service/app* capsem-process/main.cpp capsem-process/app*""",
     r"<libvirt/": "capsem-service/define/libvirt_compiler_main.cpp",
     r"<sqlite3": "subprojects/capsem-base/base/sqlite*",
