@@ -51,3 +51,9 @@ def test_the_command_dies_with_bounded(tmp_path):
     os.kill(bounded.pid, signal.SIGKILL)
     bounded.wait()
     eventually("the command is gone", 10, lambda: is_gone(int(pid)))
+
+
+def test_orphans_that_end_are_reaped_while_the_command_runs(tmp_path):
+    pid = tmp_path / "pid"
+    script = f"(setsid sh -c 'echo $$ > {pid}' &); until [ -s {pid} ]; do :; done; while [ -e /proc/$(cat {pid}) ]; do :; done"
+    assert subprocess.run([BOUNDED, "30", "sh", "-c", script], check=False).returncode == 0
