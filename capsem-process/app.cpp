@@ -59,8 +59,11 @@ Status App::Start() {
   parent_ = TRY(ParentWatch::Create(loop_, config_.parent, [this] { lease_.ParentGone(); }));
   GuestIdentity identity{config_.launch.session_id(), config_.launch.session_name(), {}};
   for (const auto& entry : config_.launch.env()) identity.env[entry.key()] = entry.value();
-  const std::string spools = config_.launch.session_dir() + "/" + session_file::kSpools;
-  guest_ = std::make_unique<GuestSession>(loop_, std::move(identity), spools, GuestEvents());
+  SpoolPlace spools{config_.launch.session_dir() + "/" + session_file::kSpools};
+  if (const uint32_t mib = config_.launch.exec_spool_mib(); mib != 0)
+    spools.bytes = size_t{mib} << 20;
+  guest_ =
+      std::make_unique<GuestSession>(loop_, std::move(identity), std::move(spools), GuestEvents());
   port_ = std::make_unique<VsockPort>(loop_, PortEvents());
   TRY(StartMachine());
   return Serve();

@@ -178,6 +178,7 @@ MachineTools App::Tools() {
   tools.groups = &groups_;
   tools.process_env = ChildEnv(OwnEnvironment());
   tools.test_rpcs = config_.test_rpcs;
+  tools.exec_spool_mib = [this] { return settings_.values.exec_spool_mib; };
   tools.orphan_lease = [this] { return std::chrono::seconds(settings_.values.orphan_lease_s); };
   return tools;
 }

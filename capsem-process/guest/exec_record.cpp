@@ -54,12 +54,12 @@ ExecInfo InfoOf(uint64_t id, const ExecStart& request) {
 
 }  // namespace
 
-ExecRecord::ExecRecord(Loop& loop, uint64_t id, const ExecStart& request, std::string spool_path,
+ExecRecord::ExecRecord(Loop& loop, uint64_t id, const ExecStart& request, SpoolPlace spool,
                        absl::AnyInvocable<void()> on_room)
     : loop_(loop),
       info_(InfoOf(id, request)),
       drops_(request.when_full() == capsem::v1::WHEN_FULL_DROP),
-      spool_(loop, std::move(spool_path), {},
+      spool_(loop, std::move(spool.path), {.total = spool.bytes},
              [this] {
                PumpAll();
                OnProgress();

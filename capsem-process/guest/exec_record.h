@@ -23,7 +23,7 @@ namespace capsem::process {
 class ExecRecord {
  public:
   // `on_room` comes after takes() has said no, when it may say yes.
-  ExecRecord(Loop& loop, uint64_t id, const capsem::v1::ExecStart& request, std::string spool_path,
+  ExecRecord(Loop& loop, uint64_t id, const capsem::v1::ExecStart& request, SpoolPlace spool,
              absl::AnyInvocable<void()> on_room);
   ExecRecord(const ExecRecord&) = delete;
   ExecRecord& operator=(const ExecRecord&) = delete;

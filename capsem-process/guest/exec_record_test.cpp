@@ -12,7 +12,7 @@ using capsem::v1::ExecStart;
 
 struct Fixture {
   explicit Fixture(const ExecStart& start = {})
-      : record(loop, 7, start, dir / "spools/7", [this] { ++rooms; }) {}
+      : record(loop, 7, start, SpoolPlace{dir / "spools/7"}, [this] { ++rooms; }) {}
   // Adds as a command does that is held when it must be; how much of it was taken.
   size_t Fill(size_t bytes) {
     const std::string piece(64 * 1024, 'x');

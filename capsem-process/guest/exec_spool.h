@@ -1,5 +1,5 @@
 // What one command has written, as far as it is kept: the last kExecSpoolMemory bytes in memory,
-// what is older in a file of the session's folder, kExecSpool bytes together. Bytes have offsets,
+// what is older in a file of the session's folder, `exec_spool_mib` together. Bytes have offsets,
 // stdout and stderr counted together, in the order in which they came. Owned by the command's
 // record; loop thread. The file is written and read on the pool, and is gone with the last of those
 // who use it.
@@ -26,6 +26,12 @@
 namespace capsem::process {
 
 enum class OutputStream : uint8_t { kStdout = 1, kStderr = 2 };
+
+// Where commands are kept, and how much of each.
+struct SpoolPlace {
+  std::string path;  // of one's file, or the folder of all
+  size_t bytes = wire::kExecSpool;
+};
 
 class ExecSpool {
  public:

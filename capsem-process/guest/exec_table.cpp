@@ -46,10 +46,10 @@ Status CheckProtocol(const capsem::v1::ExecStart& request, uint32_t protocol) {
 
 }  // namespace
 
-ExecTable::ExecTable(Loop& loop, std::string spools, LinkGetter link)
+ExecTable::ExecTable(Loop& loop, SpoolPlace spools, LinkGetter link)
     : loop_(loop), spools_(std::move(spools)), link_(std::move(link)) {
   std::error_code nothing_there;
-  std::filesystem::remove_all(spools_, nothing_there);
+  std::filesystem::remove_all(spools_.path, nothing_there);
 }
 
 StatusOr<ExecTable::Handle> ExecTable::Start(const capsem::v1::ExecStart& request, ExecSink sink) {
@@ -64,11 +64,11 @@ StatusOr<ExecTable::Handle> ExecTable::Start(const capsem::v1::ExecStart& reques
   const uint64_t id = next_id_++;
   running_[channel] = id;
   Entry& entry = entries_[id];
-  entry.record = std::make_unique<ExecRecord>(loop_, id, request, fmt::format("{}/{}", spools_, id),
-                                              [this, channel] {
-                                                if (ExecRun* run = FindByChannel(channel))
-                                                  run->OnReadable();
-                                              });
+  entry.record = std::make_unique<ExecRecord>(
+      loop_, id, request, SpoolPlace{fmt::format("{}/{}", spools_.path, id), spools_.bytes},
+      [this, channel] {
+        if (ExecRun* run = FindByChannel(channel)) run->OnReadable();
+      });
   entry.running = std::make_unique<Running>(
       id, channel, [this]() -> wire::Mux& { return link_().mux(); }, *entry.record);
   entry.running->run.Start(ToGuest(request, id), [this] { SweepLater(); });

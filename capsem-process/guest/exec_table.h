@@ -32,7 +32,7 @@ class ExecTable {
   };
 
   // What is in `spools` is of a machine before this one, and goes.
-  ExecTable(Loop& loop, std::string spools, LinkGetter link);
+  ExecTable(Loop& loop, SpoolPlace spools, LinkGetter link);
   ExecTable(const ExecTable&) = delete;
   ExecTable& operator=(const ExecTable&) = delete;
 
@@ -73,7 +73,7 @@ class ExecTable {
   void ForgetOldest();
 
   Loop& loop_;
-  const std::string spools_;
+  const SpoolPlace spools_;
   LinkGetter link_;
   uint32_t protocol_ = 0;
   uint64_t next_id_ = 1;  // ids live as long as this process, whoever starts the commands

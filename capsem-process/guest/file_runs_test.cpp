@@ -17,7 +17,7 @@ namespace guest = capsem::guest::v1;
 struct Line {
   Line() {
     session = std::make_unique<GuestSession>(
-        loop, GuestIdentity{"abcdefghijkl", "box", {}}, dir / "spools",
+        loop, GuestIdentity{"abcdefghijkl", "box", {}}, SpoolPlace{dir / "spools"},
         GuestSession::Events{[] {}, [] {}, [](const Status&) {}, [] {}});
     session->Adopt(guest.Dial());
     REQUIRE(loop.RunUntil([this] { return guest.up() && session->link_up(); }));

@@ -14,7 +14,7 @@ using capsem::guest::v1::HostFrame;
 
 }  // namespace
 
-GuestSession::GuestSession(Loop& loop, GuestIdentity identity, std::string spools, Events events)
+GuestSession::GuestSession(Loop& loop, GuestIdentity identity, SpoolPlace spools, Events events)
     : loop_(loop),
       identity_(std::move(identity)),
       events_(std::move(events)),

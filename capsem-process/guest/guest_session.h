@@ -35,7 +35,7 @@ class GuestSession {
   };
 
   // `spools`: the folder of what commands have written.
-  GuestSession(Loop& loop, GuestIdentity identity, std::string spools, Events events);
+  GuestSession(Loop& loop, GuestIdentity identity, SpoolPlace spools, Events events);
 
   // A new connection of the guest.
   void Adopt(UniqueFd fd) { link_->Adopt(std::move(fd)); }

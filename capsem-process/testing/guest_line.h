@@ -19,7 +19,7 @@ struct Line {
   Line() { Configure(); }
   void Configure() {
     session = std::make_unique<GuestSession>(
-        loop, GuestIdentity{"abcdefghijkl", "box", {{"COLOR", "blue"}}}, dir / "spools",
+        loop, GuestIdentity{"abcdefghijkl", "box", {{"COLOR", "blue"}}}, SpoolPlace{dir / "spools"},
         GuestSession::Events{
             .on_configured = [this] { configured = true; },
             .on_powering_off = [] {},

@@ -15,6 +15,11 @@ constexpr uint32_t kMostFreeMib = 1024 * 1024;
 // Longer, and a machine that nobody will ever ask for again would be a leak.
 constexpr uint32_t kMostLeaseSeconds = 600;
 
+// Some times what is kept in memory (wire::kExecSpoolMemory); at the most all that commands which
+// have ended may leave (wire::kFinishedSpools).
+constexpr uint32_t kLeastSpoolMib = 4;
+constexpr uint32_t kMostSpoolMib = 1024;
+
 constexpr std::string_view kFromNextStart = "sessions that are started from then on";
 constexpr std::string_view kFromNextCreate = "sessions that are created from then on";
 
@@ -90,6 +95,13 @@ const std::vector<SettingKey>& SettingKeys() {
        .least = 0,
        .most = kMostLeaseSeconds,
        .help = "how long machines go on when the service is gone, waiting for the next, in seconds",
+       .applies = kFromNextStart},
+      {.name = "exec_spool_mib",
+       .field = &Settings::exec_spool_mib,
+       .standard = "64",
+       .least = kLeastSpoolMib,
+       .most = kMostSpoolMib,
+       .help = "how much of a command's output waits for a reader, in MiB of disk",
        .applies = kFromNextStart},
       {.name = "default_cpus",
        .field = &Settings::default_cpus,

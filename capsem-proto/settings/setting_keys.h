@@ -23,6 +23,7 @@ struct Settings {
   uint32_t min_free_mib = 2048;
   std::string require_isolation = "any";
   uint32_t orphan_lease_s = 10;
+  uint32_t exec_spool_mib = 64;
 
   bool operator==(const Settings&) const = default;
 };

@@ -41,6 +41,7 @@ TEST_CASE("the defaults are the limits that the API speaks of") {
   REQUIRE(uint64_t{settings.min_free_mib} << 20 == wire::kMinFreeBytes);
   REQUIRE(uint64_t{settings.default_disk_gib} << 30 == wire::kDiskBytes);
   REQUIRE(std::chrono::seconds(settings.orphan_lease_s) == wire::kOrphanLease);
+  REQUIRE(size_t{settings.exec_spool_mib} << 20 == wire::kExecSpool);
 }
 
 TEST_CASE("a value within its range is taken, for its key alone") {
@@ -57,6 +58,8 @@ TEST_CASE("a value within its range is taken, for its key alone") {
       {"require_isolation = 'any'", {}},
       {"orphan_lease_s = 0", {.orphan_lease_s = 0}},
       {"orphan_lease_s = 600", {.orphan_lease_s = 600}},
+      {"exec_spool_mib = 4", {.exec_spool_mib = 4}},
+      {"exec_spool_mib = 1024", {.exec_spool_mib = 1024}},
       {"default_cpus = 8", {.default_cpus = 8}},
       {"default_memory_mib = 256", {.default_memory_mib = 256}},
       {"default_memory_mib = 16384", {.default_memory_mib = 16384}},
@@ -80,7 +83,7 @@ TEST_CASE("a value outside its range is refused with the range") {
       Case{"max_running = 4294967297", "4294967297"}, Case{"max_running = \"10\"", "\"10\""},
       Case{"max_running = 1.0", "a number with decimals"}, Case{"max_running = true", "a boolean"},
       Case{"min_free_mib = 63", "64 to 1048576"}, Case{"default_cpus = 9", "from 1 to 8"},
-      Case{"orphan_lease_s = 601", "from 0 to 600"},
+      Case{"orphan_lease_s = 601", "from 0 to 600"}, Case{"exec_spool_mib = 3", "from 4 to 1024"},
       Case{"default_memory_mib = 255", "256 to 16384"}, Case{"default_disk_gib = 0", "1 to 1024"},
       Case{"default_image = ''", "an image's name"},
       Case{"default_image = '../x'", "an image's name"}, Case{"default_image = 1", "image's name"},

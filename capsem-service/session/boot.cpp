@@ -130,6 +130,7 @@ LaunchSpec Boot::MakeLaunchSpec(const std::vector<std::string>& argv) const {
   const bool outlives_us = record.kind != SessionKind::kBound;
   launch.set_orphan_lease_ms(outlives_us ? static_cast<uint32_t>(tools_.orphan_lease().count())
                                          : 0);
+  launch.set_exec_spool_mib(tools_.exec_spool_mib());
   return launch;
 }
 

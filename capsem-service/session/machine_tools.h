@@ -52,6 +52,10 @@ struct MachineTools {
   absl::AnyInvocable<std::chrono::milliseconds() const> orphan_lease = [] {
     return wire::kOrphanLease;
   };
+  // How much of a command's output waits for a reader, in a machine that starts now.
+  absl::AnyInvocable<uint32_t() const> exec_spool_mib = [] {
+    return static_cast<uint32_t>(wire::kExecSpool >> 20);
+  };
 };
 
 }  // namespace capsem::service

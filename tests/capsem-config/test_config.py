@@ -12,8 +12,8 @@ from support.eventually import eventually
 
 pytestmark = pytest.mark.config
 
-KEYS = ["max_running", "min_free_mib", "require_isolation", "orphan_lease_s", "default_cpus",
-        "default_memory_mib", "default_disk_gib", "default_image"]
+KEYS = ["max_running", "min_free_mib", "require_isolation", "orphan_lease_s", "exec_spool_mib",
+        "default_cpus", "default_memory_mib", "default_disk_gib", "default_image"]
 
 
 @pytest.fixture
@@ -173,6 +173,15 @@ def test_what_is_configured_is_what_a_session_gets(configured):
     reload(configured, "the new image is the default", lambda: values(configured)["default_image"] == "nosuch")
     code, cause, _ = configured.cli.error("create")
     assert code == 3 and "nosuch" in cause
+
+
+def test_as_much_output_waits_as_is_configured(configured):
+    write(configured.config, "exec_spool_mib = 4\n")
+    box = configured.cli.json("create", "--memory", "256")["id"]
+    configured.cli.text("exec", "-d", box, "--", "cat /dev/zero")
+    [command] = eventually("the command is held", 60, lambda: (all(one["held"] for one in (found := configured.cli.json("ps", box))) and found))
+    # Whole chunks of 64 KiB, of which some stay free.
+    assert 3 << 20 < command["end_offset"] < 4 << 20
 
 
 def test_where_hardware_is_required_nothing_else_starts(configured):
