@@ -203,7 +203,7 @@ TEST_CASE("a registry of each older format keeps its sessions") {
     if (format >= 2) REQUIRE_OK(old.Run("UPDATE sessions SET secret = ?", box.secret));
     if (format >= 3) {
       REQUIRE_OK(old.Run("UPDATE sessions SET process_pid = ?, process_start = ?, process_boot = ?",
-                         box.process.pid, static_cast<int64_t>(box.process.start),
+                         int64_t{box.process.pid}, static_cast<int64_t>(box.process.start),
                          box.process.boot));
     }
   }
