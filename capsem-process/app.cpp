@@ -169,7 +169,9 @@ void App::Stop(uint32_t grace_ms, absl::AnyInvocable<void(Status)> done) {
   guest_->PowerOff(grace_ms);
   stop_limit_.Start(std::chrono::milliseconds(grace_ms), [this] {
     log::Warning("the guest did not power off in time");
-    End({true, "stopped by force: the guest did not power off in time"});
+    // Who asked for a stop has one. Of what nobody asked for, it is said that something may be
+    // lost.
+    End({!lease_over_, "stopped by force: the guest did not power off in time"});
   });
 }
 
@@ -195,7 +197,7 @@ void App::OnMachineExit(Machine::Exit exit) {
 
 void App::End(Machine::Exit exit) {
   if (life_.state() == Life::State::kGone) return;
-  exit.reason.insert(0, ending_because_);
+  if (lease_over_) exit.reason.insert(0, "no capsem-service came back for it: ");
   log::Info("the machine is gone", {{"reason", exit.reason}, {"clean", exit.clean}});
   lease_.Cancel();
   boot_limit_.Cancel();
@@ -214,6 +216,7 @@ void App::LeaveLastWord(const Machine::Exit& exit) {
   capsem::process::v1::LastWord word;
   word.set_reason(exit.reason);
   word.set_clean(exit.clean);
+  word.set_restart(exit.restart);
   const std::string path = config_.launch.session_dir() + "/" + session_file::kLastWord;
   const Status written = WriteSmallFile(path, word.SerializeAsString());
   if (!written.ok()) log::Warning("no last word is left", {{"why", written}});
@@ -229,7 +232,7 @@ void App::OnLeaseOver() {
   const bool ran = life_.state() != Life::State::kBooting;
   if (keep_ && ran) {
     log::Warning("no capsem-service came back: this machine is stopped");
-    ending_because_ = "no capsem-service came back for it: ";
+    lease_over_ = true;
     return Stop(kLeaseStopGraceMs, [](const Status&) {});
   }
   // Nobody will ever ask for this machine again. Its folder stays: the next service knows from the

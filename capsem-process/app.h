@@ -55,9 +55,9 @@ class App {
   Config config_;
   int exit_code_ = 0;
   bool leaving_ = false;
-  std::string ending_because_;  // what else is to be said of its end
-  bool keep_;                   // the session is to be found again when this process is gone
-  bool stop_asked_ = false;     // by the host
+  bool keep_;                // the session is to be found again when this process is gone
+  bool stop_asked_ = false;  // by the host
+  bool lease_over_ = false;  // which is why it was asked
   const Door door_;
   Life life_;
   Lease lease_;

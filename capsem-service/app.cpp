@@ -6,6 +6,7 @@
 
 #include <fstream>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/small_file.h"
 #include "session/recover.h"
@@ -67,12 +68,13 @@ void MakeDisk(EmptyDisk& disks, const std::string& dir, MachineTools::Done<Uniqu
 
 StatusOr<std::unique_ptr<App>> App::Create(Loop& loop, const Config& config,
                                            LoadedSettings settings) {
+  const auto since = Clock::Now();
   auto registry = TRY(Registry::Open(loop, config.dirs.Registry()));
   auto recovered = TRY(RecoverSessions(config.dirs.Sessions(), *registry));
   // We are the only one that writes there.
   for (const char* folder : {"", "/argv"}) RemoveUnfinishedIn(config.dirs.Cache() + folder);
   std::unique_ptr<App> app(new App(loop, config, std::move(settings), std::move(registry)));
-  app->sessions_.Restore(std::move(recovered));
+  app->sessions_.Restore(std::move(recovered), since);
   app->endpoint_ =
       TRY(rpc::ServerEndpoint::Listen(loop, config.dirs.ServiceSocket(),
                                       {&app->sessions_rpc_, &app->execs_rpc_, &app->files_rpc_,

@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 
 #include "base/process_id.h"
+#include "session/session_dir.h"
 #include "testing/one_machine.h"
 #include "wire/limits.h"
 #include "wire/proof.h"
@@ -131,25 +132,52 @@ TEST_CASE("a process that does not prove itself is ended, and its session fails 
   REQUIRE(waitpid(pid, nullptr, 0) == pid);
 }
 
-TEST_CASE("a machine that powered off before it could be held is stopped, not failed") {
+TEST_CASE("a machine that ended before it could be held has ended as it said") {
   OneMachine f;
   const std::string id = f.Run("box");
   const pid_t pid = f.Slot(id).process->pid();
   std::vector<RecoveredSession> recovered;
   recovered.push_back(LeftBehind(f, id));
   capsem::process::v1::LastWord word;
-  word.set_reason("it powered itself off");
+  word.set_reason("it said so");
   word.set_clean(true);
+  Session::State expected = Session::State::kStopped;
+  SECTION("powered off: stopped") {}
+  SECTION("restarted: started, which fails here") {
+    word.set_restart(true);
+    expected = Session::State::kFailed;
+  }
   std::ofstream(f.dir / id + "/last_word") << word.SerializeAsString();
   kill(pid, SIGKILL);
   f.server->Stop();
   SessionTable table(f.loop, f.dir.path(), *f.registry);
-  Sessions next(f.loop, table, f.kvm, {}, f.settings);
+  MachineTools tools;
+  tools.find_process = [&](auto done) {
+    f.Answer<std::string>(std::move(done), NotFound("no program here"));
+  };
+  Sessions next(f.loop, table, f.kvm, std::move(tools), f.settings);
   next.Restore(std::move(recovered));
   SessionSlot& slot = *VALUE_OF(table.Find("box"));
-  REQUIRE(f.loop.RunUntil([&] { return slot.session.state() == Session::State::kStopped; }));
-  REQUIRE(slot.session.reason() == "it powered itself off");
+  REQUIRE(f.loop.RunUntil([&] { return slot.session.state() == expected; }));
+  const bool stopped = expected == Session::State::kStopped;
+  REQUIRE(slot.session.reason().starts_with(stopped ? "it said so" : "no program here"));
   REQUIRE(waitpid(pid, nullptr, 0) == pid);
+}
+
+TEST_CASE("a session whose guest restarted itself while no service ran is started") {
+  OneMachine f;
+  RecoveredSession stopped{MakeRecord(), {}, true};
+  stopped.record.kind = SessionKind::kPersistent;
+  stopped.record.name = VALUE_OF(SessionName::Parse("box"));
+  stopped.record.state = SessionRecord::State::kStopped;
+  stopped.record.used = true;
+  const std::string folder = f.dir / stopped.record.id.text();
+  REQUIRE_OK(MakeSessionDir(folder));
+  std::ofstream(folder + "/disk.img") << "disk";
+  std::vector<RecoveredSession> recovered;
+  recovered.push_back(std::move(stopped));
+  f.sessions->Restore(std::move(recovered));
+  f.AwaitUp("box");
 }
 
 TEST_CASE("what is starting is not left behind, and nothing is started any more") {

@@ -37,8 +37,11 @@ RecoverVerdict JudgeMortal(const SessionFacts& facts) {
 
 // One whose machine ran, and does no more.
 RecoverVerdict JudgeEnded(const SessionFacts& facts) {
-  if (facts.last_word)
-    return {facts.last_word->clean ? Fate::kStopped : Fate::kFailed, facts.last_word->reason};
+  if (const auto& word = facts.last_word) {
+    if (!word->clean) return {Fate::kFailed, word->reason};
+    // With the host went the machine that it would have begun anew.
+    return {word->restart && facts.same_boot ? Fate::kStarts : Fate::kStopped, word->reason};
+  }
   if (facts.row->process.pid == 0) return {Fate::kStopped, "its machine ended with the service"};
   if (!facts.same_boot) return {Fate::kStopped, "its machine ended with the host"};
   return {Fate::kFailed, "its machine was killed while no service ran"};
@@ -138,6 +141,7 @@ void Tell(const SessionId& id, const RecoverVerdict& verdict) {
     case Fate::kStays:
     case Fate::kRuns: return;
     case Fate::kStopped: what = "a session is found stopped"; break;
+    case Fate::kStarts: what = "a guest has restarted itself: its session is started"; break;
     case Fate::kFailed: what = "a session is found damaged"; break;
     case Fate::kFound: what = "a session that no record knows is kept"; break;
     case Fate::kRemoved: what = "what was left of a session is removed"; break;
@@ -161,15 +165,16 @@ void Carry(Found found, Outcome& outcome) {
   auto& row = found.facts.row;
   SessionRecord record = row ? *std::move(row) : FoundRecord(found.id, found.facts.disk_bytes);
   if (fate == Fate::kRuns)
-    return outcome.kept.push_back({std::move(record), std::move(found.process)});
+    return outcome.kept.push_back({std::move(record), std::move(found.process), false});
   SweepSessionDir(found.dir);
   if (fate != Fate::kStays) {
-    record.state = fate == Fate::kStopped ? State::kStopped : State::kFailed;
+    const bool stopped = fate == Fate::kStopped || fate == Fate::kStarts;
+    record.state = stopped ? State::kStopped : State::kFailed;
     record.reason = reason;
     record.process = {};
     outcome.changed.push_back(record);
   }
-  outcome.kept.push_back({std::move(record), {}});
+  outcome.kept.push_back({std::move(record), {}, fate == Fate::kStarts});
 }
 
 }  // namespace

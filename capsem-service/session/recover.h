@@ -33,6 +33,7 @@ struct RecoverVerdict {
     kStays,    // as it is recorded
     kRuns,     // its machine has outlived the service, and is to be adopted
     kStopped,  // its machine is gone, it is not
+    kStarts,   // the same, and another is to be started: its guest has restarted itself
     kFailed,   // it has lost something
     kFound,    // a disk that no row knows: kept, failed, under no name
     kRemoved,
@@ -47,7 +48,8 @@ RecoverVerdict JudgeSession(const SessionFacts& facts);
 
 struct RecoveredSession {
   SessionRecord record;
-  UniqueFd process;  // a pidfd of its capsem-process; invalid: it has none
+  UniqueFd process;     // a pidfd of its capsem-process; invalid: it has none
+  bool starts = false;  // stopped, and to be started: a reboot goes on without a service, too
 };
 
 // Blocking; before anything is served, under the lock that makes this the only service. Judges,

@@ -128,6 +128,9 @@ TEST_CASE("a machine that ended without a service says how, or is found killed")
        "its machine was killed while no service ran"},
       {"the host was", false, std::nullopt, Fate::kStopped, "its machine ended with the host"},
       {"it powered off, then the host", false, LastWord{"off", true}, Fate::kStopped, "off"},
+      {"it restarted", true, LastWord{"again", true, true}, Fate::kStarts, "again"},
+      {"it restarted, then the host", false, LastWord{"again", true, true}, Fate::kStopped,
+       "again"},
   };
   for (const Case& c : cases) {
     INFO(c.what);

@@ -217,10 +217,8 @@ void Sessions::OnMachine(const SessionId& id, const MachineEvent& event) {
     return;
   }
   if (!event.clean()) return OnDead(*slot, event.reason());
-  OnPoweredOff(*slot, event.restart() ? "it restarted itself" : "it powered itself off",
-               [self = weak_.Get(), id, again = event.restart()](const Status&) {
-                 if (self && again) self->GoOnAfterRestart(id);
-               });
+  OnPoweredOff(*slot, {event.restart() ? "it restarted itself" : "it powered itself off", true,
+                       event.restart()});
 }
 
 // What does not stay is gone by now.
@@ -233,9 +231,12 @@ void Sessions::GoOnAfterRestart(const SessionId& id) {
   });
 }
 
-void Sessions::OnPoweredOff(SessionSlot& slot, const std::string& reason, Done stopped) {
-  slot.client->Close(Died(slot.session, reason));
-  StartHalt(slot, {Halt::Kind::kStop, {}, reason}, std::move(stopped));
+void Sessions::OnPoweredOff(SessionSlot& slot, const ProcessEnd& end) {
+  slot.client->Close(Died(slot.session, end.reason));
+  StartHalt(slot, {Halt::Kind::kStop, {}, end.reason},
+            [self = weak_.Get(), id = slot.session.id(), again = end.restart](const Status&) {
+              if (self && again) self->GoOnAfterRestart(id);
+            });
 }
 
 void Sessions::OnProcessGone(const SessionId& id, const ProcessEnd& end) {
@@ -248,8 +249,7 @@ void Sessions::OnProcessGone(const SessionId& id, const ProcessEnd& end) {
   if (const auto boot = boots_.find(id); boot != boots_.end()) {
     return boot->second->OnProcessGone(end.reason);
   }
-  if (slot->session.live() && end.clean)
-    return OnPoweredOff(*slot, end.reason, [](const Status&) {});
+  if (slot->session.live() && end.clean) return OnPoweredOff(*slot, end);
   if (slot->session.live()) return OnDead(*slot, end.reason);
   table_.Touch(*slot);
   if (const auto halt = halts_.find(id); halt != halts_.end()) halt->second->OnProcessGone();

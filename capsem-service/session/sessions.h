@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/loop.h"
 #include "base/status.h"
 #include "session/admission.h"
@@ -41,7 +42,9 @@ class Sessions {
   Sessions& operator=(const Sessions&) = delete;
 
   // Those of an earlier service; before anything else. What runs is adopted: calls wait for that.
-  void Restore(std::vector<RecoveredSession> sessions);
+  // What has restarted itself is started. `since` is when the service began to look for them: the
+  // log says how long it took until all of them were held.
+  void Restore(std::vector<RecoveredSession> sessions, Clock::TimePoint since = Clock::Now());
   // Answers when the session is recorded and its machine is starting.
   void Create(capsem::v1::CreateSessionRequest request, Owner owner, Created created);
   // Answers when its machine is starting, or runs.
@@ -82,7 +85,7 @@ class Sessions {
   void GoOnAfterRestart(const SessionId& id);
   void OnMachine(const SessionId& id, const capsem::process::v1::MachineEvent& event);
   void OnProcessGone(const SessionId& id, const ProcessEnd& end);
-  void OnPoweredOff(SessionSlot& slot, const std::string& reason, Done stopped);
+  void OnPoweredOff(SessionSlot& slot, const ProcessEnd& end);
   void OnDead(SessionSlot& slot, const std::string& reason);
   void ForgetOldFailures();
   void StartHalt(SessionSlot& slot, Halt::Plan plan, Done done);
@@ -100,6 +103,7 @@ class Sessions {
   absl::AnyInvocable<void()> all_ended_;
   std::deque<SessionId> failures_;  // of ephemeral sessions, oldest first
   std::map<SessionId, std::unique_ptr<Adoption>> adoptions_;
+  Clock::TimePoint adopting_since_;
   std::map<SessionId, std::unique_ptr<Boot>> boots_;
   std::map<SessionId, Created> waiting_;  // for the session to be recorded and its machine to start
   std::map<SessionId, std::unique_ptr<Halt>> halts_;

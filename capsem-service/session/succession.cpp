@@ -7,11 +7,14 @@ namespace capsem::service {
 using capsem::process::v1::MachineEvent;
 using State = Session::State;
 
-void Sessions::Restore(std::vector<RecoveredSession> sessions) {
+void Sessions::Restore(std::vector<RecoveredSession> sessions, Clock::TimePoint since) {
+  adopting_since_ = since;
   for (RecoveredSession& one : sessions) {
     SessionSlot& slot = table_.Restore(std::move(one.record));
     if (one.process.valid()) {
       Adopt(slot, std::move(one.process));
+    } else if (one.starts) {
+      GoOnAfterRestart(slot.session.id());
     } else if (!slot.session.persistent()) {
       failures_.push_back(slot.session.id());
     }
@@ -47,6 +50,11 @@ void Sessions::Adopt(SessionSlot& slot, UniqueFd process) {
 
 void Sessions::OnAdopted(const SessionId& id, const Status& status) {
   const auto node = adoptions_.extract(id);  // it is on the stack: it goes when this returns
+  if (adoptions_.empty()) {
+    const auto took = Clock::Now() - adopting_since_;
+    const auto millis = std::chrono::duration_cast<std::chrono::milliseconds>(took);
+    log::Info("every machine of an earlier service is looked at", {{"took_ms", millis.count()}});
+  }
   SessionSlot& slot = *table_.Find(id);
   if (status.ok() || !slot.process) return;
   log::Error("a machine of an earlier service cannot be adopted: it is ended",

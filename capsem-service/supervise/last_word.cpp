@@ -23,7 +23,7 @@ std::optional<LastWord> ReadLastWord(const std::string& session_dir) {
   const auto bytes = ReadSmallFile(AT_FDCWD, PathIn(session_dir), kMaxBytes);
   capsem::process::v1::LastWord word;
   if (!bytes.ok() || !word.ParseFromString(*bytes) || word.reason().empty()) return std::nullopt;
-  return LastWord{word.reason(), word.clean()};
+  return LastWord{word.reason(), word.clean(), word.clean() && word.restart()};
 }
 
 void ForgetLastWord(const std::string& session_dir) { unlink(PathIn(session_dir).c_str()); }

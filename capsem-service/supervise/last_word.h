@@ -8,8 +8,9 @@
 namespace capsem::service {
 
 struct LastWord {
-  std::string reason;  // a sentence
-  bool clean = false;  // its machine powered off, as asked or by itself
+  std::string reason;    // a sentence
+  bool clean = false;    // its machine powered off, as asked or by itself
+  bool restart = false;  // its guest wants to begin anew
 
   bool operator==(const LastWord&) const = default;
 };

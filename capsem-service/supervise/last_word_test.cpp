@@ -14,7 +14,10 @@ TEST_CASE("a last word is read as it was left, and forgotten") {
   word.set_reason("it powered itself off");
   word.set_clean(true);
   std::ofstream(dir / "last_word") << word.SerializeAsString();
-  REQUIRE(ReadLastWord(dir.path()) == LastWord{"it powered itself off", true});
+  REQUIRE(ReadLastWord(dir.path()) == LastWord{"it powered itself off", true, false});
+  word.set_restart(true);
+  std::ofstream(dir / "last_word") << word.SerializeAsString();
+  REQUIRE(ReadLastWord(dir.path()) == LastWord{"it powered itself off", true, true});
   ForgetLastWord(dir.path());
   REQUIRE(!ReadLastWord(dir.path()));
 }

@@ -195,7 +195,7 @@ void ProcessHost::OnExit(ExitReason reason) {
 void ProcessHost::OnAdoptedGone() {
   const auto word = ReadLastWord(session_dir_);
   if (word) killed_because_.clear();
-  OnProcessGone(word ? ProcessEnd{word->reason, word->clean}
+  OnProcessGone(word ? ProcessEnd{word->reason, word->clean, word->restart}
                      : ProcessEnd{"capsem-process was killed"});
 }
 

@@ -47,7 +47,9 @@ struct AdoptedProcess {
 // How one ended.
 struct ProcessEnd {
   std::string reason;  // a sentence
-  bool clean = false;  // its machine powered off; known only of one that was taken over
+  // Known only of one that was taken over: its machine powered off; to begin anew.
+  bool clean = false;
+  bool restart = false;
 };
 
 class ProcessHost {

@@ -56,6 +56,7 @@ void LeaveWord(const std::string& path, const ProcessEnd& end) {
   capsem::process::v1::LastWord word;
   word.set_reason(end.reason);
   word.set_clean(end.clean);
+  word.set_restart(end.restart);
   std::ofstream(path) << word.SerializeAsString();
 }
 
@@ -155,6 +156,11 @@ TEST_CASE("a process that was left goes on, and another host takes it over with 
     LeaveWord(f.dir / "last_word", expected);
     kill(id.pid, SIGTERM);
   }
+  SECTION("gone after it said that it begins anew") {
+    expected = {"the guest restarted itself", true, true};
+    LeaveWord(f.dir / "last_word", expected);
+    kill(id.pid, SIGTERM);
+  }
   SECTION("gone after a last word, and ended in the same moment") {
     expected = {"it powered itself off", true};
     LeaveWord(f.dir / "last_word", expected);
@@ -167,6 +173,7 @@ TEST_CASE("a process that was left goes on, and another host takes it over with 
   REQUIRE(f.loop.RunUntil([&] { return end.has_value(); }));
   REQUIRE(end->reason == expected.reason);
   REQUIRE(end->clean == expected.clean);
+  REQUIRE(end->restart == expected.restart);
   REQUIRE(Read("/proc/" + std::to_string(machine) + "/cmdline").empty());
   REQUIRE(waitpid(id.pid, nullptr, 0) == id.pid);
 }
