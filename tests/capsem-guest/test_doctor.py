@@ -56,7 +56,7 @@ SPOILS = [
     ("environment", "rm /dev/stdin", "devices that programs count on are there"),
     ("utilities", "rm /usr/bin/git", "git"),
     ("workflows", "rm -f /usr/bin/git", "git: init, commit, branch, log"),
-    ("lifecycle", "ln -sf /bin/true /usr/sbin/reboot", "poweroff, halt, reboot and shutdown are Capsem's"),
+    ("lifecycle", "ln -sf /bin/true /usr/sbin/reboot", "poweroff, halt, reboot, shutdown and suspend are Capsem's"),
     ("lifecycle", "echo none > /etc/machine-id", "this machine has an id of its own"),
 ]
 

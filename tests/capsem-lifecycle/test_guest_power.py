@@ -1,4 +1,4 @@
-"""`poweroff`, `halt`, `reboot` and `shutdown` in the guest, and the system call itself."""
+"""`poweroff`, `halt`, `reboot`, `shutdown` and `suspend` in the guest, and the system call itself."""
 import pytest
 
 from support import capsem_home
@@ -58,3 +58,11 @@ def test_what_it_cannot_do_it_says(capsem, box):
     as_user = capsem.exec(box, "python3", "-c", "import os; os.setuid(1000); os.execvp('poweroff', ['poweroff'])")
     assert as_user.code == 1 and "only root" in as_user.err
     assert capsem.exec(box, "echo", "alive").text == "alive\n"
+
+
+@pytest.mark.parametrize("words", [["suspend"], ["bash", "-lc", "suspend"]], ids=["program", "in a shell"])
+def test_suspend_says_what_to_do_instead(capsem, box, words):
+    said = capsem.exec(box, *words)
+    assert said.code == 1
+    assert "cannot be suspended" in said.err and "poweroff" in said.err and "capsem start" in said.err
+    assert capsem.exec(box, "suspend", "--help").text.startswith("usage: suspend")

@@ -12,12 +12,14 @@ _EMPTY_FILES = ("etc/machine-id", "etc/resolv.conf")
 _FILES = {
     "etc/hostname": "capsem\n",
     "etc/hosts": "127.0.0.1 localhost capsem\n::1 localhost ip6-localhost ip6-loopback\n",
+    # bash has a word of its own for it, which is about the shell.
+    "etc/profile.d/suspend.sh": '[ -z "$BASH_VERSION" ] || enable -n suspend\n',
 }
 _FOLDERS = {"workspace": 0o755}
 # Where the agent mounts them read-only; their folder of the checkout has the same layout.
 _PROGRAMS = "opt/capsem"
 # How people end a machine: one program by several names.
-_POWER_NAMES = ("poweroff", "halt", "reboot", "shutdown")
+_POWER_NAMES = ("poweroff", "halt", "reboot", "shutdown", "suspend")
 
 # Mount points and scratch folders: nothing lies in them. Logs, caches and lists: the folders stay,
 # for programs count on them.

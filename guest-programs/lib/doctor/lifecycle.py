@@ -5,9 +5,9 @@ import shutil
 from doctor.checks import PROGRAMS, check, text_of, want
 
 
-@check("lifecycle", "poweroff, halt, reboot and shutdown are Capsem's")
+@check("lifecycle", "poweroff, halt, reboot, shutdown and suspend are Capsem's")
 def _():
-    for name in ("poweroff", "halt", "reboot", "shutdown"):
+    for name in ("poweroff", "halt", "reboot", "shutdown", "suspend"):
         found = shutil.which(name)
         want(found, f"{name} is not in PATH")
         want(os.path.realpath(found) == str(PROGRAMS / "capsem-power"), f"{name} is {os.path.realpath(found)}")
