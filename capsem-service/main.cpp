@@ -40,8 +40,12 @@ StatusOr<int> Run(int argc, char** argv) {
   const Turn turn = TRY(TakeTurn(loop, config.dirs, CAPSEM_VERSION));
   if (!turn.lock) return Leave(config, turn.other);
   LoadedSettings settings = TRY(LoadSettings(SettingsFiles::Of(config.dirs)));
-  if (!config.foreground) TRY(log::KeepIn(config.dirs.ServiceLog(), kLogBytes));
   log::Configure("capsem-service", "");
+  if (!config.foreground) {
+    // On a disk that cannot be written machines go on, too.
+    const Status kept = log::KeepIn(config.dirs.ServiceLog(), kLogBytes);
+    if (!kept.ok()) log::Warning("nothing is logged but what stderr takes", {{"reason", kept}});
+  }
   const auto app = TRY(App::Create(loop, config, std::move(settings)));
   const auto signals = TRY(SignalWatch::Create(loop, SignalWatch::HangupOf(STDERR_FILENO),
                                                {.on_end =

@@ -128,6 +128,11 @@ void SystemRpc::AddProblems(HostKind kind, StatusResponse& response) {
   }
   if (std::string problem = LandlockProblem(LandlockAbi()); !problem.empty())
     response.add_problems(std::move(problem));
+  if (const auto& why = host_.table.unrecorded(); !why.ok()) {
+    response.add_problems(fmt::format(
+        "what changes in sessions cannot be recorded, and is not known after a crash: {}",
+        Sentence(why)));
+  }
   for (const std::string& damaged : Registry::SetAside(host_.dirs.Registry())) {
     response.add_problems(fmt::format(
         "the registry of sessions was damaged: it is kept as {}, and a new one was begun (sessions "

@@ -1,6 +1,7 @@
 #include "session/session_table.h"
 
 #include <algorithm>
+#include <chrono>
 
 #include "base/log.h"
 #include "session/verb_rules.h"
@@ -9,8 +10,15 @@ namespace capsem::service {
 
 using State = Session::State;
 
+namespace {
+
+// What frees a disk is not heard of; a try that fails costs nothing.
+constexpr std::chrono::seconds kRecordAgain{2};
+
+}  // namespace
+
 SessionTable::SessionTable(Loop& loop, std::string folder, Registry& registry)
-    : loop_(loop), folder_(std::move(folder)), registry_(registry) {}
+    : loop_(loop), folder_(std::move(folder)), registry_(registry), record_again_(loop) {}
 
 Status SessionTable::CheckName(const std::optional<SessionName>& name, const SessionSlot* own) {
   if (!name) return OkStatus();
@@ -41,6 +49,8 @@ SessionSlot& SessionTable::Restore(SessionRecord record) {
   const std::string dir = folder_ + "/" + record.id.text();
   slots_.push_back(std::make_unique<SessionSlot>(loop_, Session(std::move(record)), dir));
   slots_.back()->recorded = true;
+  if (const Status& trouble = registry_.trouble(); !trouble.ok())
+    OnRecorded(slots_.back()->session.id(), trouble);
   return *slots_.back();
 }
 
@@ -126,7 +136,32 @@ void SessionTable::Call(SessionSlot& slot, SessionKind kind, std::optional<Sessi
 
 void SessionTable::Record(SessionSlot& slot, Registry::Done done) {
   slot.recorded = true;
-  registry_.Put(slot.session.record(), std::move(done));
+  registry_.Put(slot.session.record(), [self = weak_.Get(), id = slot.session.id(),
+                                        done = std::move(done)](const Status& recorded) mutable {
+    if (self) self->OnRecorded(id, recorded);
+    done(recorded);
+  });
+}
+
+void SessionTable::OnRecorded(const SessionId& id, const Status& recorded) {
+  if (recorded.ok()) {
+    owed_.erase(id);
+  } else {
+    owed_.insert(id);
+    record_again_.Start(kRecordAgain, [this] { RecordAgain(); });
+  }
+  unrecorded_ = owed_.empty() ? OkStatus() : recorded.ok() ? unrecorded_ : recorded;
+}
+
+void SessionTable::RecordAgain() {
+  for (const SessionId& id : std::set<SessionId>(owed_)) {
+    SessionSlot* const slot = Find(id);
+    if (slot != nullptr && slot->recorded) {
+      Record(*slot, [](const Status&) {});
+    } else {
+      OnRecorded(id, OkStatus());
+    }
+  }
 }
 
 void SessionTable::Unrecord(SessionSlot& slot, Registry::Done done) {

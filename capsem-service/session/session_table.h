@@ -8,12 +8,15 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/loop.h"
 #include "base/status.h"
+#include "base/timer.h"
+#include "base/weak.h"
 #include "capsem/v1/sessions.pb.h"
 #include "session/session_slot.h"
 #include "store/registry.h"
@@ -58,10 +61,13 @@ class SessionTable {
   // What stands in its record changed, its state did not.
   void Touch(SessionSlot& slot);
 
-  // Has the registry record it as it is, from now on also when it changes.
+  // Has the registry record it as it is, from now on also when it changes. What it could not record
+  // is tried again, as it is then, until it can.
   void Record(SessionSlot& slot, Registry::Done done);
   // Has the registry forget it. The session itself stays until it is gone.
   void Unrecord(SessionSlot& slot, Registry::Done done);
+  // Why what stands in the registry is not all that is so; a full disk, say.
+  const Status& unrecorded() const { return unrecorded_; }
 
   // Hears every change until Forget. May not be forgotten from within.
   using Ticket = uint64_t;
@@ -71,6 +77,8 @@ class SessionTable {
  private:
   static bool IsRunning(const Session& session);
   static void LogFailure(const Status& recorded);
+  void OnRecorded(const SessionId& id, const Status& recorded);
+  void RecordAgain();
   void Tell(Kind kind, const SessionSlot& slot);
   SessionSlot* ByName(std::string_view name);
 
@@ -80,6 +88,10 @@ class SessionTable {
   std::vector<std::unique_ptr<SessionSlot>> slots_;  // oldest first; a few dozen at most
   std::map<Ticket, Observer> observers_;
   Ticket next_ticket_ = 1;
+  std::set<SessionId> owed_;  // to the registry: it could not record their last change
+  Status unrecorded_;
+  Timer record_again_;
+  WeakOwner<SessionTable> weak_{this};
 };
 
 }  // namespace capsem::service

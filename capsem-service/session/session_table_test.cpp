@@ -117,6 +117,31 @@ TEST_CASE("a session is recorded when that was asked for, and from then on at ea
   REQUIRE(VALUE_OF(f.registry->Read()).empty());
 }
 
+TEST_CASE("what could not be recorded is recorded later, as it is then") {
+  Fixture f;
+  SessionSlot* const slot = VALUE_OF(f.Add("box"));
+  SessionSlot* const gone = VALUE_OF(f.Add("gone"));
+  const auto say = [&](const char* sql) {
+    auto other = VALUE_OF(sqlite::Database::Open(f.dir / "registry.db"));
+    REQUIRE_OK(other.RunScript(sql));
+  };
+  say("ALTER TABLE session_env RENAME TO elsewhere");
+  int failed = 0;
+  for (SessionSlot* one : {slot, gone})
+    f.table.Record(*one, [&](const Status& recorded) { failed += recorded.ok() ? 0 : 1; });
+  REQUIRE(f.loop.RunUntil([&] { return failed == 2; }));
+  REQUIRE(!f.table.unrecorded().ok());
+  f.table.To(*slot, State::kRunning);
+  f.table.To(*gone, State::kStopping);
+  f.table.To(*gone, State::kGone);
+  say("ALTER TABLE elsewhere RENAME TO session_env");
+  REQUIRE(f.loop.RunUntil([&] { return f.table.unrecorded().ok(); }));
+  const auto records = VALUE_OF(f.registry->Read());
+  REQUIRE(records.size() == 1);
+  REQUIRE(records[0] == slot->session.record());
+  REQUIRE(records[0].state == SessionRecord::State::kRunning);
+}
+
 TEST_CASE("a session of before is found by its id and its name") {
   Fixture f;
   SessionRecord record{.id = VALUE_OF(SessionId::Parse("abcdefghijkl"))};

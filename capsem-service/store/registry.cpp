@@ -97,8 +97,10 @@ StatusOr<std::vector<SessionRecord>> ReadRecords(Database& database) {
   return records;
 }
 
-StatusOr<Database> OpenCurrent(const std::string& path) {
-  Database database = TRY(Database::Open(path));
+using Opener = StatusOr<Database> (*)(const std::string& path);
+
+StatusOr<Database> OpenCurrent(const std::string& path, Opener open = Database::Open) {
+  Database database = TRY(open(path));
   TRY(Annotate(database.Migrate(kRegistryMigrations), "{}", path));
   TRY(ReadRecords(database));
   return database;
@@ -114,7 +116,20 @@ StatusOr<std::unique_ptr<Registry>> Registry::Open(Loop& loop, const std::string
                {{"reason", database.status()}, {"kept", aside}});
     database = OpenCurrent(path);
   }
-  return std::unique_ptr<Registry>(new Registry(loop, TRY(std::move(database))));
+  if (database.ok() || database.status().code() == StatusCode::kFailedPrecondition) {
+    return Make(loop, path, TRY(std::move(database)), OkStatus());
+  }
+  // Whose machines run is known nevertheless; they must not wait for room on the disk.
+  auto to_read = OpenCurrent(path, Database::OpenToRead);
+  if (!to_read.ok()) return database.status();
+  log::Error("the registry of sessions cannot be written", {{"reason", database.status()}});
+  return Make(loop, path, *std::move(to_read), database.status());
+}
+
+std::unique_ptr<Registry> Registry::Make(Loop& loop, const std::string& path, Database database,
+                                         Status trouble) {
+  return std::unique_ptr<Registry>(
+      new Registry(loop, {path, std::move(database)}, std::move(trouble)));
 }
 
 std::vector<std::string> Registry::SetAside(const std::string& path) {
@@ -132,23 +147,27 @@ std::vector<std::string> Registry::SetAside(const std::string& path) {
   return found;
 }
 
-Registry::Registry(Loop& loop, Database database)
-    : loop_(loop), database_(std::make_shared<Database>(std::move(database))) {}
+Registry::Registry(Loop& loop, Store store, Status trouble)
+    : loop_(loop),
+      store_(std::make_shared<Store>(std::move(store))),
+      trouble_(std::move(trouble)) {}
 
-StatusOr<std::vector<SessionRecord>> Registry::Read() { return ReadRecords(*database_); }
+StatusOr<std::vector<SessionRecord>> Registry::Read() { return ReadRecords(*store_->database); }
 
 StatusOr<bool> Registry::Reconciled() {
-  Statement row = TRY(database_->Prepare("SELECT 1 FROM reconciled"));
+  Statement row = TRY(store_->database->Prepare("SELECT 1 FROM reconciled"));
   return row.Step();
 }
 
 Status Registry::Reconcile(const std::vector<SessionRecord>& put,
                            const std::vector<SessionId>& removed) {
-  TRY(database_->SetSurvive(Survive::kPowerLoss));
-  Transaction change = TRY(Transaction::Begin(*database_));
-  for (const SessionId& id : removed) TRY(RemoveRecord(*database_, id));
-  for (const SessionRecord& record : put) TRY(PutRecord(*database_, record));
-  TRY(database_->Run("INSERT OR IGNORE INTO reconciled VALUES (1)"));
+  TRY(trouble_);
+  Database& database = *store_->database;
+  TRY(database.SetSurvive(Survive::kPowerLoss));
+  Transaction change = TRY(Transaction::Begin(database));
+  for (const SessionId& id : removed) TRY(RemoveRecord(database, id));
+  for (const SessionRecord& record : put) TRY(PutRecord(database, record));
+  TRY(database.Run("INSERT OR IGNORE INTO reconciled VALUES (1)"));
   return change.Commit();
 }
 
@@ -169,7 +188,12 @@ void Registry::Add(Change change) {
   if (!writing_) WriteNext();
 }
 
-Status Registry::Write(Database& database, const std::vector<Change>& changes) {
+Status Registry::Write(Store& store, const std::vector<Change>& changes) {
+  if (!store.database || !store.database->writable()) {
+    store.database.reset();
+    store.database = TRY(OpenCurrent(store.path));
+  }
+  Database& database = *store.database;
   const bool power = std::ranges::any_of(
       changes, [](const Change& change) { return change.survive == Survive::kPowerLoss; });
   TRY(database.SetSurvive(power ? Survive::kPowerLoss : Survive::kProcessDeath));
@@ -190,15 +214,15 @@ void Registry::WriteNext() {
   };
   const auto batch = std::make_shared<Batch>(Batch{std::exchange(waiting_, {}), {}});
   writing_ = true;
-  loop_.RunBlocking(
-      [batch, database = database_] { batch->written = Write(*database, batch->changes); },
-      [batch, self = weak_.Get()] {
-        for (Change& change : batch->changes) change.done(batch->written);
-        if (!self) return;
-        self->writing_ = false;
-        if (!self->waiting_.empty()) return self->WriteNext();
-        self->TellFlushed();
-      });
+  loop_.RunBlocking([batch, store = store_] { batch->written = Write(*store, batch->changes); },
+                    [batch, self = weak_.Get()] {
+                      for (Change& change : batch->changes) change.done(batch->written);
+                      if (!self) return;
+                      self->writing_ = false;
+                      if (!self->trouble_.ok()) self->trouble_ = batch->written;
+                      if (!self->waiting_.empty()) return self->WriteNext();
+                      self->TellFlushed();
+                    });
 }
 
 void Registry::Flush(absl::AnyInvocable<void()> done) {

@@ -10,6 +10,7 @@
 #include <absl/functional/any_invocable.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -27,11 +28,15 @@ class Registry {
   using Done = absl::AnyInvocable<void(Status)>;
 
   // Blocking, before the loop runs. A damaged registry, or one that says what no session could be,
-  // is set aside, which is logged with where it lies, and a new one is made. FailedPrecondition: a
-  // newer Capsem has written it.
+  // is set aside, which is logged with where it lies, and a new one is made. One that can be read
+  // and not be written, for the disk is full or read-only, is read: trouble(). FailedPrecondition:
+  // a newer Capsem has written it.
   static StatusOr<std::unique_ptr<Registry>> Open(Loop& loop, const std::string& path);
   Registry(const Registry&) = delete;
   Registry& operator=(const Registry&) = delete;
+
+  // Why it cannot be written, since it was opened. Each change that is given tries again.
+  const Status& trouble() const { return trouble_; }
 
   // The damaged registries that were set aside beside `path` and still lie there.
   static std::vector<std::string> SetAside(const std::string& path);
@@ -57,15 +62,23 @@ class Registry {
     Done done;
   };
 
-  Registry(Loop& loop, sqlite::Database database);
-  static Status Write(sqlite::Database& database, const std::vector<Change>& changes);
+  struct Store {
+    std::string path;
+    std::optional<sqlite::Database> database;  // nothing: it could be read, and not be written yet
+  };
+
+  Registry(Loop& loop, Store store, Status trouble);
+  static std::unique_ptr<Registry> Make(Loop& loop, const std::string& path,
+                                        sqlite::Database database, Status trouble);
+  static Status Write(Store& store, const std::vector<Change>& changes);
   void Add(Change change);
   void WriteNext();
   void TellFlushed();
 
   Loop& loop_;
   // Shared with the pool thread that writes: nobody else touches it meanwhile.
-  const std::shared_ptr<sqlite::Database> database_;
+  const std::shared_ptr<Store> store_;
+  Status trouble_;
   std::vector<Change> waiting_;
   bool writing_ = false;
   std::vector<absl::AnyInvocable<void()>> flushed_;

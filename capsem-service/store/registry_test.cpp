@@ -1,7 +1,9 @@
 #include "store/registry.h"
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <optional>
@@ -225,6 +227,50 @@ TEST_CASE("what was reconciled is known for good") {
   f.Reopen();
   REQUIRE(VALUE_OF(f.registry->Reconciled()));
   REQUIRE(f.Read() == std::vector<SessionRecord>{box});
+}
+
+// No file of this process grows, as on a disk that is full.
+class NoRoom {
+ public:
+  NoRoom() {
+    std::signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit none{0, before_.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &none);
+  }
+  ~NoRoom() { setrlimit(RLIMIT_FSIZE, &before_); }
+
+ private:
+  rlimit before_{};
+};
+
+TEST_CASE("a registry that cannot be written is read, and is written when it can be") {
+  Fixture f;
+  const SessionRecord box = MakeRecord("box");
+  REQUIRE_OK(f.registry->Reconcile({box}, {}));
+  f.registry = nullptr;
+  {
+    const NoRoom full;
+    f.registry = VALUE_OF(Registry::Open(f.loop, f.path));
+    REQUIRE(!f.registry->trouble().ok());
+    REQUIRE(f.Read() == std::vector<SessionRecord>{box});
+    REQUIRE(VALUE_OF(f.registry->Reconciled()));
+    REQUIRE(!f.registry->Reconcile({}, {box.id}).ok());
+    REQUIRE(!f.Put(MakeRecord("crate")).ok());
+    REQUIRE(!f.registry->trouble().ok());
+  }
+  const SessionRecord crate = MakeRecord("crate");
+  REQUIRE_OK(f.Put(crate));
+  REQUIRE_OK(f.registry->trouble());
+  f.Reopen();
+  REQUIRE(f.Read().size() == 2);
+}
+
+TEST_CASE("a registry that is not there yet cannot be read instead") {
+  TempDir dir;
+  TestLoop loop;
+  const NoRoom full;
+  REQUIRE(!Registry::Open(loop, dir / "registry.db").ok());
 }
 
 TEST_CASE("a registry that cannot be written says so to everybody who waits") {

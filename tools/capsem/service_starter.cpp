@@ -67,8 +67,14 @@ StatusOr<UniqueFd> TakeTurn(const RunDir& dir) {
 StatusOr<pid_t> SpawnService(const std::string& program, const RunDir& dir, int log, int ready) {
   SpawnPlan plan;
   posix_spawn_file_actions_addopen(&plan.actions, 0, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_adddup2(&plan.actions, log, 1);
-  posix_spawn_file_actions_adddup2(&plan.actions, log, 2);
+  // On a read-only disk there is none: what keeps it from starting it says on the pipe.
+  for (const int stream : {STDOUT_FILENO, STDERR_FILENO}) {
+    if (log >= 0) {
+      posix_spawn_file_actions_adddup2(&plan.actions, log, stream);
+    } else {
+      posix_spawn_file_actions_addopen(&plan.actions, stream, "/dev/null", O_WRONLY, 0);
+    }
+  }
   posix_spawn_file_actions_adddup2(&plan.actions, ready, kReadyFd);
   posix_spawn_file_actions_addclosefrom_np(&plan.actions, kReadyFd + 1);
   posix_spawn_file_actions_addchdir_np(&plan.actions, "/");
@@ -174,7 +180,6 @@ Status StartService(const RunDir& dir, const Installation& installation) {
   if (ServiceRuns(dir)) return OkStatus();
   const UniqueFd log(
       open(dir.ServiceLog().c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
-  if (!log.valid()) return FromErrno("open {}", dir.ServiceLog());
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) return FromErrno("pipe");
   const UniqueFd read_end(ends[0]);

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sqlite3.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -47,6 +48,16 @@ Status ErrorOf(sqlite3_stmt* statement, int code) {
 Status MakeFile(const std::string& path) {
   const UniqueFd file(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   return file.valid() ? OkStatus() : FromErrno("open the database {}", path);
+}
+
+// What of a path means something in a URI is written as its number.
+std::string UriOf(std::string_view path) {
+  std::string uri = "file:";
+  for (const char letter : path) {
+    const bool special = letter == '%' || letter == '?' || letter == '#';
+    uri += special ? fmt::format("%{:02x}", letter) : std::string(1, letter);
+  }
+  return uri;
 }
 
 }  // namespace
@@ -95,28 +106,41 @@ void Database::Close::operator()(sqlite3* database) const { sqlite3_close_v2(dat
 
 StatusOr<Database> Database::Open(const std::string& path) {
   TRY(MakeFile(path));
+  return OpenWith(path, path, SQLITE_OPEN_READWRITE,
+                  "PRAGMA journal_mode = WAL;"
+                  "PRAGMA synchronous = FULL;"
+                  "PRAGMA foreign_keys = ON;"
+                  "PRAGMA trusted_schema = OFF;"
+                  "PRAGMA cell_size_check = ON;");
+}
+
+StatusOr<Database> Database::OpenToRead(const std::string& path) {
+  struct stat log {};
+  const bool has_log = stat((path + "-wal").c_str(), &log) == 0 && log.st_size > 0;
+  // The index of a log is built in our own memory then, for beside it there may be no room. Without
+  // a log SQLite would make one, unless nobody can change the file.
+  return OpenWith(path, UriOf(path) + (has_log ? "?readonly_shm=1" : "?immutable=1"),
+                  SQLITE_OPEN_READONLY | SQLITE_OPEN_URI,
+                  "PRAGMA trusted_schema = OFF;"
+                  "PRAGMA cell_size_check = ON;");
+}
+
+StatusOr<Database> Database::OpenWith(const std::string& path, const std::string& name, int flags,
+                                      const char* settings) {
   sqlite3* opened = nullptr;
   const int code = sqlite3_open_v2(
-      path.c_str(), &opened,
-      SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_EXRESCODE,
-      nullptr);
+      name.c_str(), &opened,
+      flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_EXRESCODE, nullptr);
   Database database(opened);
   if (code != SQLITE_OK) return ErrorOf(opened, code, fmt::format("open the database {}", path));
-  const Status usable = database.Configure();
+  sqlite3_busy_timeout(opened, static_cast<int>(kBusyLimit.count()));
+  const Status usable = database.RunScript(settings);
   const Status whole = usable.ok() ? database.LookForDamage() : usable;
   if (!whole.ok()) return Annotate(whole, "{}", path);
   return database;
 }
 
-Status Database::Configure() {
-  sqlite3_busy_timeout(database_.get(), static_cast<int>(kBusyLimit.count()));
-  return RunScript(
-      "PRAGMA journal_mode = WAL;"
-      "PRAGMA synchronous = FULL;"
-      "PRAGMA foreign_keys = ON;"
-      "PRAGMA trusted_schema = OFF;"
-      "PRAGMA cell_size_check = ON;");
-}
+bool Database::writable() const { return sqlite3_db_readonly(database_.get(), "main") == 0; }
 
 Status Database::LookForDamage() {
   Statement check = TRY(Prepare("PRAGMA quick_check(1)"));

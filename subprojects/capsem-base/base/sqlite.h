@@ -69,7 +69,11 @@ class Database {
   // Makes it at 0600 when there is none. Write-ahead log; whoever finds it locked waits up to five
   // seconds. DataLoss: what lies there is no database, or a damaged one: all of it was looked at.
   static StatusOr<Database> Open(const std::string& path);
+  // What cannot be opened for writing, because the disk is full or read-only: all that was
+  // committed, with its log, and nothing is written. For whoever is the only writer.
+  static StatusOr<Database> OpenToRead(const std::string& path);
 
+  bool writable() const;
   // Runs `steps` from the first that this database has not seen, each in a transaction of its own
   // that counts it in user_version. FailedPrecondition: it has seen more than there are.
   Status Migrate(std::span<const std::string_view> steps);
@@ -93,7 +97,8 @@ class Database {
     void operator()(sqlite3* database) const;
   };
   explicit Database(sqlite3* database) : database_(database) {}
-  Status Configure();
+  static StatusOr<Database> OpenWith(const std::string& path, const std::string& name, int flags,
+                                     const char* settings);
   Status LookForDamage();
 
   std::unique_ptr<sqlite3, Close> database_;

@@ -8,6 +8,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <vector>
 
 #include "base/testing/status_matchers.h"
@@ -147,6 +148,43 @@ TEST_CASE("what was committed outlives the process, whatever it was to survive")
   REQUIRE(WIFSIGNALED(status));
   Database db = VALUE_OF(Database::Open(dir / "db"));
   REQUIRE(Count(db) == 1);
+}
+
+TEST_CASE("what cannot be written is read, with its log, and nothing is written") {
+  TempDir dir;
+  const std::string path = dir / "100%?#db";
+  const bool killed = GENERATE(true, false);
+  const pid_t writer = fork();
+  if (writer == 0) {
+    auto db = Database::Open(path);
+    const bool done = db.ok() && db->Migrate(kPeople).ok() &&
+                      db->Run("INSERT INTO people VALUES ('Ada', 36, NULL)").ok();
+    if (!killed) db = Internal("closed");
+    if (killed && done) kill(getpid(), SIGKILL);
+    _exit(done ? 0 : 1);
+  }
+  int ended = 0;
+  REQUIRE(waitpid(writer, &ended, 0) == writer);
+  REQUIRE((killed ? WIFSIGNALED(ended) : ended == 0));
+  // Of which there is none beside a database that was closed.
+  REQUIRE(std::filesystem::exists(path + "-wal") == killed);
+  std::map<std::string, std::filesystem::file_time_type> before, after;
+  const auto look = [&dir](auto& files) {
+    for (const auto& file : std::filesystem::directory_iterator(dir.path()))
+      files[file.path()] = file.last_write_time();
+  };
+  look(before);
+  {
+    Database db = VALUE_OF(Database::OpenToRead(path));
+    REQUIRE(!db.writable());
+    REQUIRE(Count(db) == 1);
+    REQUIRE_OK(db.Migrate(kPeople));
+    REQUIRE_CODE(db.Run("INSERT INTO people VALUES ('Bob', 1, NULL)"), kPermissionDenied);
+  }
+  look(after);
+  REQUIRE(after == before);
+  REQUIRE(VALUE_OF(Database::Open(path)).writable());
+  REQUIRE(!Database::OpenToRead(dir / "none").ok());
 }
 
 TEST_CASE("a damaged database is told from a good one") {
