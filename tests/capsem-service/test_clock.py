@@ -1,0 +1,88 @@
+"""The wall clock is set back and forth, of the host under our programs and in the guest: nothing ends, waits or is lost."""
+import calendar
+import json
+import os
+import shutil
+import signal
+import struct
+import time
+
+import pytest
+
+from support import mounts, paths
+from support.eventually import eventually
+
+pytestmark = pytest.mark.integration
+
+HOUR = 3600
+LEASE = 5
+
+
+@pytest.fixture
+def clocked(home):
+    """`home`, where all that runs has the clock that `step` sets."""
+    shim = f"{home.home}/clock_shift.so"
+    shutil.copy(paths.BUILD / "tests/clock_shift.so", shim)
+    with open(f"{home.home}/config.toml", "w", encoding="utf-8") as config:
+        config.write(f"orphan_lease_s = {LEASE}\n")
+    layers = f"{home.home}/layers"
+    os.mkdir(layers)
+    home.step = lambda seconds: step(f"{shim}.seconds", seconds)
+    home.step(0)
+    home.cli.prefix = mounts.privately("\n".join([
+        f"mount -t tmpfs layers {layers}", f"mkdir {layers}/upper {layers}/work",
+        f"echo {shim} > {layers}/upper/ld.so.preload",
+        f"mount -t overlay -o lowerdir=/etc,upperdir={layers}/upper,workdir={layers}/work cover /etc"]))
+    yield home
+    home.cli.text("service", "stop")
+
+
+def step(path, seconds):
+    """In place: who has mapped it sees it."""
+    with open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b", buffering=0) as file:
+        file.write(struct.pack("q", seconds))
+
+
+def kill_service(cli):
+    os.kill(cli.json("status")["pid"], signal.SIGKILL)
+
+
+def hours_off(millis):
+    return round((millis / 1000 - time.time()) / HOUR)
+
+
+def test_a_step_of_the_hosts_clock_over_a_crash_moves_no_machine(clocked):
+    cli = clocked.cli
+    box = cli.text("create", "-q", "-n", "box", "--memory", "256").strip()
+    assert cli.run("exec", box, "--", "true").returncode == 0
+    before = cli.json("info", box)
+    for hours in (1, -1):
+        kill_service(cli)
+        clocked.step(hours * HOUR)
+        assert cli.json("info", box) == before
+        clocked.step(0)
+        assert cli.json("info", box) == before
+        clocked.step(hours * HOUR)
+        assert cli.run("exec", "--timeout", "60", box, "--", "true").returncode == 0
+        # The clock was really another one.
+        assert hours_off(cli.json("status")["started_unix_ms"]) == hours
+    # Set back while its lease runs: it ends nevertheless, and says so in the time of that clock.
+    kill_service(cli)
+    clocked.step(-HOUR)
+    eventually("the machine has ended with its lease", LEASE + 30, lambda: not clocked.processes())
+    with open(f"{clocked.session_folder(box)}/process.log", encoding="utf-8") as log:
+        [told] = [json.loads(line) for line in log if "no capsem-service came back" in line and "stopped" in line]
+    moment = time.strptime(told["time"].split(".")[0] + " UTC", "%Y-%m-%dT%H:%M:%S %Z")
+    assert hours_off(calendar.timegm(moment) * 1000) == -1
+    found = cli.json("info", box)
+    assert found["state"] == "stopped" and found["created_unix_ms"] == before["created_unix_ms"]
+
+
+def test_a_step_of_the_guests_clock_neither_ends_nor_spares_a_command_with_a_timeout(capsem):
+    session = capsem.create("--memory", "256")
+    steps = "date -s '1 hour' >&2 && sleep 1 && echo later && date -s '2 hours ago' >&2 && sleep 1 && echo earlier && sleep 1000"
+    said = capsem.run("exec", "--timeout", "5", session, "--", "sh", "-c", steps, limit=60)
+    assert said.code == 124, said
+    assert said.text == "later\nearlier\n", said
+    assert hours_off(int(capsem.exec(session, "date", "+%s").text) * 1000) == -1
+    capsem.ok("delete", session)
