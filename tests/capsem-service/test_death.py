@@ -122,6 +122,43 @@ def test_a_guest_that_panics_has_failed_with_its_console(capsem, client):
     capsem.ok("delete", session)
 
 
+# A module of the guest's own kernel whose beginning writes to address 0 (xor eax, eax; mov [rax], eax), after the call of
+# __fentry__ that every function begins with. Without its signature, which is what stands after the table of sections.
+OOPS = """
+import glob, struct, subprocess
+[path] = glob.glob("/lib/modules/*/kernel/arch/x86/kernel/msr.ko")
+module = bytearray(open(path, "rb").read())
+[table] = struct.unpack_from("<Q", module, 0x28)
+size, count = struct.unpack_from("<HH", module, 0x3a)
+del module[table + size * count:]
+offsets = [struct.unpack_from("<Q", module, table + i * size + 24)[0] for i in range(count)]
+kinds = [struct.unpack_from("<I", module, table + i * size + 4)[0] for i in range(count)]
+symbols = kinds.index(2)
+[length] = struct.unpack_from("<Q", module, table + symbols * size + 32)
+[names] = struct.unpack_from("<I", module, table + symbols * size + 40)
+for at in range(offsets[symbols], offsets[symbols] + length, 24):
+    name, _, section, value = struct.unpack_from("<IHHQ", module, at)
+    if module[offsets[names] + name:].startswith(b"init_module\\0"):
+        code = offsets[section] + value
+        assert module[code] == 0xe8
+        module[code + 5:code + 9] = bytes.fromhex("31c08900")
+open("/tmp/oops.ko", "wb").write(module)
+subprocess.run(["insmod", "/tmp/oops.ko"])
+"""
+
+
+def test_a_guest_whose_kernel_oopses_has_failed_with_its_console(capsem, client):
+    session = capsem.create()
+    with pytest.raises(grpc.RpcError) as ended:
+        rpc.exec_argv(client, session, "python3", "-c", OOPS)
+    assert ended.value.code() == grpc.StatusCode.UNAVAILABLE
+    found = eventually("the session has failed", 10, lambda: failed(client, session))
+    assert "panic" in found.reason
+    assert "Oops" in found.console and "NULL pointer" in found.console, found.console
+    assert len(found.console) <= 4096
+    capsem.ok("delete", session)
+
+
 def test_run_is_bound_to_its_call(capsem):
     cli = capsem.popen("run", "--", "sh", "-c", "echo up; sleep 1000")
     assert cli.stdout.readline() == b"up\n"
@@ -157,13 +194,22 @@ libc.ptrace(17, 1, 0, 0)
 """
 
 
-@pytest.mark.parametrize("script,reason", [(STOP_PID_1, "has not answered for 30 s"), (CRASH_PID_1, "panic")],
+# More than what is kept of a console, then its end.
+LAST_WORDS = """
+with open("/dev/console", "w") as console:
+    console.write("a line that is too old\\n" * 400 + "the last words\\n")
+"""
+
+
+@pytest.mark.parametrize("script,reason,said", [(STOP_PID_1, "has not answered for 30 s", "the last words"),
+                                                (CRASH_PID_1, "panic", "Attempted to kill init")],
                          ids=["stopped", "crashed"])
-def test_a_guest_whose_first_process_is_stopped_or_dies_has_failed(capsem, client, script, reason):
+def test_a_guest_whose_first_process_is_stopped_or_dies_has_failed_with_its_console(capsem, client, script, reason, said):
     session = capsem.create()
     with pytest.raises(grpc.RpcError) as ended:
-        rpc.exec_argv(client, session, "python3", "-c", script + "time.sleep(1000)")
+        rpc.exec_argv(client, session, "python3", "-c", LAST_WORDS + script + "time.sleep(1000)")
     assert ended.value.code() == grpc.StatusCode.UNAVAILABLE
     found = eventually("the session has failed", 60, lambda: failed(client, session))
     assert reason in found.reason
+    assert said in found.console and 3000 < len(found.console) <= 4096, found.console
     capsem.ok("delete", session)
