@@ -1,5 +1,6 @@
 """Every verb in every state that can be had from outside: done, or refused with what to do instead."""
 import os
+import signal
 
 import grpc
 import pytest
@@ -18,10 +19,27 @@ VERBS = {
     "persist": lambda client, session: client.sessions.Persist(pb.PersistSessionRequest(session=session)),
     "rename": lambda client, session: client.sessions.Rename(pb.RenameSessionRequest(session=session, name="other")),
     "exec": lambda client, session: client.exec(session, "true"),
+    "cp from": lambda client, session: client.read_file(session, b"/etc/hostname"),
+    "cp to": lambda client, session: client.write_file(session, b"/root/file", b"written"),
+    "ps": lambda client, session: client.execs_of(session),
+    "attach": lambda client, session: list(client.attach(session, 1)),
+    "kill": lambda client, session: client.signal(session, 1, 15),
+    "shell": lambda client, session: client.exec(session, "true", pty=rpc.execs_pb2.Pty()),
 }
+# What needs a machine, as exec does, and is refused with it.
+LIKE_EXEC = ("cp from", "cp to", "ps", "attach", "kill", "shell")
 
 # (kind, state) → the verbs that are refused there, each with what its remedy names.
 REFUSED = {
+    ("ephemeral", "creating"): {"restart": "capsem persist {}", "rename": "capsem persist {} NAME"},
+    ("ephemeral", "stopping"): {"start": "capsem create", "restart": "capsem create", "persist": "capsem create",
+                                "rename": "capsem create", "exec": "capsem create"},
+    ("persistent", "creating"): {"persist": "capsem rename {} NAME"},
+    ("persistent", "stopping"): {"start": "capsem restart {}", "persist": "capsem rename {} NAME", "exec": "capsem restart {}"},
+    ("bound", "creating"): {"restart": "capsem create", "persist": "capsem create", "rename": "capsem create"},
+    ("bound", "running"): {"restart": "capsem create", "persist": "capsem create", "rename": "capsem create"},
+    ("bound", "stopping"): {"start": "capsem create", "restart": "capsem create", "persist": "capsem create",
+                            "rename": "capsem create", "exec": "capsem create"},
     ("ephemeral", "running"): {"restart": "capsem persist {}", "rename": "capsem persist {} NAME"},
     ("ephemeral", "failed"): {"start": "delete it", "stop": "capsem delete {}", "restart": "delete it",
                               "persist": "delete it", "rename": "delete it", "exec": "capsem logs {}"},
@@ -30,12 +48,37 @@ REFUSED = {
     ("persistent", "failed"): {"stop": "capsem start {}", "persist": "capsem rename {} NAME", "exec": "capsem start {}"},
 }
 # What leaves the session as it was, so that the next verb finds the state it wants.
-HARMLESS = {"ephemeral": ("start", "exec"), "persistent": ("exec", "rename")}
+HARMLESS = {"ephemeral": ("start", "exec", "cp from", "ps"), "persistent": ("exec", "cp to", "rename"), "bound": ("start", "exec")}
+# What would wait for the guest, which does not come there.
+WAITS = ("exec", "cp from", "cp to")
+
+
+def begin(capsem, kind, state):
+    """A new session, whose machine may still be starting."""
+    if kind != "bound":
+        return capsem.create(*(["-n", f"{kind}-{state}"] if kind == "persistent" else []))
+    capsem.bound_call = capsem.popen("run", "--", "sleep", "1000")
+    return eventually("it is made", 10, lambda: next((one["id"] for one in capsem.ok("list", "--json").json if one["kind"] == "bound"), None))
+
+
+def hold(capsem, session):
+    """Its guest does nothing from now on."""
+    folder = capsem.session_folder(session)
+    machine = eventually("its QEMU is there", 10, lambda: next((one for one in capsem.processes() if one.name.startswith("qemu-")
+                                                                 and one.folder == folder), None))
+    os.kill(machine.pid, signal.SIGSTOP)
 
 
 def bring(capsem, kind, state):
-    session = capsem.create(*(["-n", f"{kind}-{state}"] if kind == "persistent" else []))
+    session = begin(capsem, kind, state)
+    if state == "creating":
+        hold(capsem, session)
+        return session
     assert capsem.exec(session, "true").code == 0
+    if state == "stopping":
+        hold(capsem, session)
+        # The service takes calls in order: who calls after this finds it stopping.
+        capsem.stop_call = capsem.api.sessions.Stop.future(pb.StopSessionRequest(session=session, grace_ms=60_000))
     if state == "stopped":
         capsem.ok("stop", session)
     if state == "failed":
@@ -50,7 +93,9 @@ def test_what_is_refused_says_what_to_do_instead_and_changes_nothing(capsem, cli
     session = bring(capsem, kind, state)
     before = capsem.info(session)
     label = before["name"] or session
-    for verb, remedy in REFUSED[kind, state].items():
+    refusals = dict(REFUSED[kind, state])
+    refusals.update({verb: refusals["exec"] for verb in LIKE_EXEC if "exec" in refusals})
+    for verb, remedy in refusals.items():
         with pytest.raises(grpc.RpcError) as refused:
             VERBS[verb](client, session)
         error = rpc.error_of(refused.value)
@@ -59,10 +104,13 @@ def test_what_is_refused_says_what_to_do_instead_and_changes_nothing(capsem, cli
         assert remedy.format(label) in error.remedy, (verb, error)
     assert capsem.info(session) == before
     for verb in HARMLESS[kind]:
-        if verb not in REFUSED[kind, state]:
+        if verb not in refusals and not (state == "creating" and verb in WAITS):
             VERBS[verb](client, session)
-    assert capsem.info(session)["state"] == state
+    # Of one that is being stopped it is said that it runs, until it does no more.
+    assert capsem.info(session)["state"] == {"stopping": "running"}.get(state, state)
+    # Allowed in every state, and at once.
     capsem.ok("delete", session)
+    assert capsem.run("info", session).code == 3
 
 
 def test_start_of_what_runs_is_done_already(capsem, client):
