@@ -4,12 +4,12 @@
 
 namespace capsem::process {
 
-uint32_t NewestProtocol() {
 #ifdef CAPSEM_OLDEST_PROTOCOL
-  return wire::kProcessProtocolMin;
+uint32_t NewestProtocol() { return wire::kProcessProtocolMin; }
+bool KnowsLaterCalls() { return false; }
 #else
-  return wire::kProcessProtocolMax;
+uint32_t NewestProtocol() { return wire::kProcessProtocolMax; }
+bool KnowsLaterCalls() { return true; }
 #endif
-}
 
 }  // namespace capsem::process

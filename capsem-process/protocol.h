@@ -7,5 +7,7 @@
 namespace capsem::process {
 
 uint32_t NewestProtocol();
+// False: Attach, ListExecs and File are unknown calls, as they were to the first one.
+bool KnowsLaterCalls();
 
 }  // namespace capsem::process

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "protocol.h"
+
 namespace capsem::process {
 
 using capsem::process::v1::HoldRequest;
@@ -48,7 +50,8 @@ grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* ProcessRpc::Exec(
 
 grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* ProcessRpc::Attach(
     grpc::CallbackServerContext* context) {
-  return ServeExec(*context);
+  // No reactor: UNIMPLEMENTED, as gRPC says of a call that it does not know.
+  return KnowsLaterCalls() ? ServeExec(*context) : nullptr;
 }
 
 grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* ProcessRpc::ServeExec(
@@ -68,6 +71,7 @@ grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* ProcessRpc::ServeEx
 
 grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* ProcessRpc::File(
     grpc::CallbackServerContext* context) {
+  if (!KnowsLaterCalls()) return nullptr;
   return FileCall::Stream::Accept(loop_, [this, allowed = door_.Check(*context)](auto stream) {
     if (!allowed.ok()) return stream->Finish(allowed);
     const auto slot = files_.emplace(files_.end());
@@ -82,6 +86,7 @@ grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* ProcessRpc::File(
 
 grpc::ServerUnaryReactor* ProcessRpc::ListExecs(grpc::CallbackServerContext* context,
                                                 const grpc::ByteBuffer* in, grpc::ByteBuffer* out) {
+  if (!KnowsLaterCalls()) return nullptr;
   return Guarded<ListExecsRequest, ListExecsResponse>(
       *context, in, out,
       [this](const ListExecsRequest&, auto reply) { reply(guest_.execs().List()); });

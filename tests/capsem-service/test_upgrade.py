@@ -29,6 +29,15 @@ def introduction(home, session):
     return home.machine_stub(session).Introduce(rpc.process_pb2.IntroduceRequest(nonce=b"n" * 32))
 
 
+def assert_refused_as_of_an_older_version(home):
+    """What came after the oldest version is unknown to its process: that is said, and what helps."""
+    for words in (["cp", "/etc/hostname", "box:/root/"], ["cp", "box:/etc/hostname", "-"], ["ps", "box"], ["attach", "box", "1"]):
+        code, cause, remedy = home.cli.error(*words)
+        assert code == 125, words
+        assert "started by an older version of capsem" in cause, words
+        assert "capsem restart" in remedy, words
+
+
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL], ids=lambda how: how.name)
 def test_a_process_of_the_oldest_protocol_is_adopted_by_the_service_of_today(tmp_path, how):
     programs = tmp_path / "bin"
@@ -47,8 +56,10 @@ def test_a_process_of_the_oldest_protocol_is_adopted_by_the_service_of_today(tmp
         home.start()
         assert home.info(box) == before
         assert home.exec(box, "cat", "/proc/sys/kernel/random/boot_id").text == boot
+        assert_refused_as_of_an_older_version(home)
         # The next machine is one of the new program.
         home.ok("restart", "box")
         assert home.exec(box, "true").code == 0
         assert introduction(home, box).protocol_max >= spoken.protocol_max
         assert home.info(box)["process_pid"] != before["process_pid"]
+        assert len(home.ok("ps", "box", "--json").json) == 1
