@@ -161,18 +161,30 @@ void ExecTable::Sweep() {
 }
 
 void ExecTable::ForgetOldest() {
-  size_t bytes = 0;
-  for (const uint64_t id : ended_) bytes += entries_.at(id).record->file_bytes();
-  size_t count = ended_.size();
-  std::erase_if(ended_, [&](uint64_t id) {
+  std::vector<EndedExec> ended;
+  for (const uint64_t id : ended_) {
     const ExecRecord& record = *entries_.at(id).record;
-    const bool too_many = count > wire::kFinishedExecs || bytes > wire::kFinishedSpools;
-    if (!too_many || record.has_readers()) return false;
-    --count;
-    bytes -= record.file_bytes();
+    ended.push_back({id, record.file_bytes(), record.has_readers()});
+  }
+  for (const uint64_t id : TooOld(ended)) {
+    std::erase(ended_, id);
     entries_.erase(id);
-    return true;
-  });
+  }
+}
+
+std::vector<uint64_t> TooOld(const std::vector<EndedExec>& ended) {
+  uint64_t bytes = 0;
+  for (const EndedExec& exec : ended) bytes += exec.file_bytes;
+  size_t count = ended.size();
+  std::vector<uint64_t> old;
+  for (const EndedExec& exec : ended) {
+    if (count <= wire::kFinishedExecs && bytes <= wire::kFinishedSpools) break;
+    if (exec.has_readers) continue;
+    --count;
+    bytes -= exec.file_bytes;
+    old.push_back(exec.id);
+  }
+  return old;
 }
 
 }  // namespace capsem::process

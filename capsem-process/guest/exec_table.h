@@ -1,6 +1,7 @@
-// Every command of the machine: those that run, and the last ones that have ended. What becomes of
-// the link does not matter to it, and whatever does, each command ends exactly once. Owned by the
-// guest session; loop thread.
+// Every command of the machine: those that run, and the last ones that have ended: kFinishedExecs
+// of them, or fewer where their spools' files take more than kFinishedSpools together. What becomes
+// of the link does not matter to it, and whatever does, each command ends exactly once. Owned by
+// the guest session; loop thread.
 #pragma once
 
 #include <absl/functional/any_invocable.h>
@@ -9,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/loop.h"
 #include "base/status.h"
@@ -19,6 +21,15 @@
 #include "guest/guest_link.h"
 
 namespace capsem::process {
+
+struct EndedExec {
+  uint64_t id = 0;
+  uint64_t file_bytes = 0;   // of its spool
+  bool has_readers = false;  // who reads it is not disturbed
+};
+
+// Which of those that have ended, the first one first, are forgotten. Pure.
+std::vector<uint64_t> TooOld(const std::vector<EndedExec>& ended);
 
 class ExecTable {
  public:

@@ -301,6 +301,21 @@ TEST_CASE("as many have ended as are kept, and the oldest that nobody reads is f
   REQUIRE(list.execs(1).exec() == execs[3].id);
 }
 
+TEST_CASE("where much was printed, fewer that have ended are kept than 256") {
+  constexpr uint64_t kFull = wire::kExecSpool;
+  constexpr uint64_t kFits = wire::kFinishedSpools / kFull;
+  std::vector<EndedExec> ended;
+  for (uint64_t id = 1; id <= kFits; ++id) ended.push_back({id, kFull, false});
+  REQUIRE(TooOld(ended).empty());
+  ended.push_back({kFits + 1, kFull, false});
+  REQUIRE(TooOld(ended) == std::vector<uint64_t>{1});
+  // One that is read stays, and the next goes in its place; one without a file makes no room.
+  ended[0].has_readers = true;
+  ended[1].file_bytes = 0;
+  ended.push_back({kFits + 2, kFull, false});
+  REQUIRE(TooOld(ended) == std::vector<uint64_t>{2, 3});
+}
+
 TEST_CASE("a terminal or a user is not asked of a guest that does not know of them") {
   const bool terminal = GENERATE(true, false);
   Line line;

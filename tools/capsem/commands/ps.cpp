@@ -50,7 +50,9 @@ const Verb kPsVerb = {
     .summary = "List a session's commands: those that run, and the last ones that have ended.",
     .about =
         "held: it has written 64 MiB that nobody has read, and waits; `capsem attach` reads them.\n"
-        "Of those that have ended the last 256 are kept, with their output.",
+        "Of those that have ended the last 256 are kept, with their output; fewer where that takes "
+        "more "
+        "than 1 GiB.",
     .options = {kJsonOption},
     .example = "  capsem ps box",
     .failures =
