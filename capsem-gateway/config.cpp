@@ -30,6 +30,8 @@ StatusOr<Config> Config::FromArguments(int argc, char** argv) {
       config.parent = ParsePid(value);
     } else if (flag == "--run-dir") {
       config.run_dir = value;
+    } else if (flag == "--log") {
+      config.log = value;
     } else if (flag == "--port") {
       config.port = static_cast<uint16_t>(TRY(ParseNumber(flag, value, 0, 65535)));
     } else if (flag == "--ready-fd") {

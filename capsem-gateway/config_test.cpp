@@ -16,10 +16,11 @@ StatusOr<Config> From(std::vector<std::string> words) {
 }  // namespace
 
 TEST_CASE("flags become the config") {
-  const Config config = VALUE_OF(
-      From({"--parent-pid", "77", "--run-dir", "/r", "--port", "65535", "--ready-fd", "3"}));
+  const Config config = VALUE_OF(From({"--parent-pid", "77", "--run-dir", "/r", "--log", "/l",
+                                       "--port", "65535", "--ready-fd", "3"}));
   REQUIRE(config.parent == 77);
   REQUIRE(config.run_dir == "/r");
+  REQUIRE(config.log == "/l");
   REQUIRE(config.port == 65535);
   REQUIRE(config.ready_fd == 3);
 }

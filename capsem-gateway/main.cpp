@@ -2,8 +2,6 @@
 // it is started by it, and goes with it.
 #include <unistd.h>
 
-#include <cstdio>
-
 #include "app.h"
 #include "base/log.h"
 #include "base/unique_fd.h"
@@ -14,6 +12,9 @@
 namespace capsem::gateway {
 namespace {
 
+// Of gateway.log, and as much of the one before it.
+constexpr size_t kLogBytes = size_t{1} << 20;
+
 void SayReady(int fd, const std::string& url) {
   if (fd < 0) return;
   const UniqueFd pipe(fd);
@@ -22,14 +23,15 @@ void SayReady(int fd, const std::string& url) {
 }
 
 StatusOr<int> Run(int argc, char** argv) {
-  const Config config = TRY(Config::FromArguments(argc, argv));
   log::Configure("capsem-gateway", "");
+  const Config config = TRY(Config::FromArguments(argc, argv));
   // Never destroyed: gRPC's threads may post to it until the process is gone.
   Loop& loop = *new Loop;
   RunDir dirs;
   dirs.runtime = config.run_dir;
   const auto guard = TRY(Guard::Install(loop, {config.parent, dirs.GatewayLock()}));
   if (!guard) return 0;
+  if (!config.log.empty()) TRY(log::KeepIn(config.log, kLogBytes));
   const auto app = TRY(App::Create(loop, config));
   log::Info("serving", {{"url", app->url()}, {"pid", getpid()}});
   SayReady(config.ready_fd, app->url());
@@ -43,6 +45,7 @@ StatusOr<int> Run(int argc, char** argv) {
 int main(int argc, char** argv) {
   const auto code = capsem::gateway::Run(argc, argv);
   if (code.ok()) return *code;
-  std::fprintf(stderr, "capsem-gateway: %s\n", capsem::Describe(code.status()).c_str());
+  // A line of the log: who is started again every half minute, for months, must not fill the disk.
+  capsem::log::Error("it cannot serve", {{"reason", capsem::Describe(code.status())}});
   return 1;
 }

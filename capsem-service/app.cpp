@@ -136,10 +136,10 @@ CompanionSpec App::GatewaySpec() {
   spec.find_program = [this](CompanionSpec::Found done) {
     CheckBinary(loop_, Binaries(), "capsem-gateway", std::move(done));
   };
-  spec.args = {"--run-dir", config_.dirs.runtime, "--port",
+  spec.log_path = config_.dirs.GatewayLog();
+  spec.args = {"--run-dir", config_.dirs.runtime, "--log", spec.log_path, "--port",
                std::to_string(config_.gateway_port.value_or(0))};
   spec.env = ChildEnv(OwnEnvironment());
-  spec.log_path = config_.dirs.GatewayLog();
   spec.files = {config_.dirs.GatewayPort(), config_.dirs.GatewayToken()};
   return spec;
 }

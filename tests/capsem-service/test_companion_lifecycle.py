@@ -3,6 +3,7 @@ import os
 import select
 import signal
 import socket
+import stat
 import subprocess
 import tempfile
 
@@ -148,6 +149,24 @@ def test_a_port_that_is_taken_is_told_and_taken_when_it_is_free():
                 assert f"port {port}" in log.read()
             taken.close()
             assert gateway.of(home).ask("GET", "/health").status == 200
+
+
+@pytest.mark.parametrize("serves", [True, False])
+def test_a_log_that_has_grown_for_months_is_turned(serves):
+    """Also the one of a gateway that comes no further than to say why it cannot serve."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        variables = {} if serves else {"CAPSEM_GATEWAY": str(taken.getsockname()[1])}
+        with Service(start=False, **variables) as home:
+            log = f"{home.home}/gateway.log"
+            with open(log, "wb") as file:
+                file.write(b"old\n" * (1 << 18))
+            home.start()
+            eventually("the log is turned", 30, lambda: os.path.exists(f"{log}.1") and os.path.exists(log))
+            assert os.path.getsize(f"{log}.1") >= 1 << 20
+            assert os.path.getsize(log) < 1 << 16
+            assert stat.S_IMODE(os.stat(log).st_mode) == 0o600
 
 
 def test_there_is_none_where_none_is_wanted():
