@@ -5,23 +5,16 @@
 namespace capsem::gateway {
 namespace {
 
-// Between two requests, and for a client that takes its answer slowly.
-constexpr std::chrono::seconds kIdle{60};
-// From the first byte of a head to its last.
-constexpr std::chrono::seconds kHeadLimit{10};
-constexpr std::chrono::seconds kBodyLimit{60};
-// From our last byte to the client's end: closing while it still sends would take our answer away
-// from it (a reset discards what it has not read).
-constexpr std::chrono::seconds kFarewell{10};
 // What may wait of the next requests while one is worked on.
 constexpr size_t kMaxPending = 64 * 1024;
 
 }  // namespace
 
 HttpConnection::HttpConnection(Loop& loop, UniqueFd fd, const HttpHandler& handler,
-                               absl::AnyInvocable<void()> on_closed)
+                               const HttpLimits& limits, Events events)
     : handler_(handler),
-      on_closed_(std::move(on_closed)),
+      limits_(limits),
+      events_(std::move(events)),
       limit_(loop),
       stream_(loop, std::move(fd),
               {.on_bytes = [this](std::string_view bytes) { OnBytes(bytes); },
@@ -32,10 +25,8 @@ HttpConnection::HttpConnection(Loop& loop, UniqueFd fd, const HttpHandler& handl
 
 void HttpConnection::OnBytes(std::string_view bytes) {
   if (step_ == Step::kClosing || step_ == Step::kClosed) return;
-  const bool first = pending_.empty() && parser_.idle();
   pending_ += bytes;
   if (step_ == Step::kWorking) return stream_.PauseReading(pending_.size() > kMaxPending);
-  if (first) limit_.Start(kHeadLimit, [this] { OnTooSlow(); });
   ReadRequests();
 }
 
@@ -44,6 +35,7 @@ void HttpConnection::ReadRequests() {
   while (OnEvent(parser_.Feed(rest))) {
   }
   pending_.erase(0, pending_.size() - rest.size());
+  LimitReading();
 }
 
 // Whether there may be another event in the bytes that are here.
@@ -67,6 +59,7 @@ void HttpConnection::OnHead() {
   keep_alive_ = parser_.request().keep_alive;
   early_ = handler_.on_head(parser_.request());
   std::string_view none;
+  if (!early_) admitted_ = true;
   if (parser_.Feed(none) == RequestParser::Event::kRequest) return;
   if (early_) {
     // Its body is not for us, and neither is what follows.
@@ -74,42 +67,53 @@ void HttpConnection::OnHead() {
     return Respond(*std::exchange(early_, std::nullopt));
   }
   if (parser_.request().expects_continue) stream_.Write(PrintResponse({.status = 100}));
-  LimitReading();
 }
 
 void HttpConnection::OnRequest() {
   HttpRequest request = parser_.Take();
   has_head_ = false;
+  wait_ = Wait::kNothing;
   if (early_) return Respond(*std::exchange(early_, std::nullopt));
   step_ = Step::kWorking;
   limit_.Cancel();
+  // A reply that is heard may go, with what it has captured, while OnReply still runs.
   work_ = handler_.on_request(std::move(request), [self = weak_.Get()](HttpResponse response) {
-    if (!self || self->step_ != Step::kWorking) return;
-    // It may be running just now: it goes when this call has returned.
-    const HttpHandler::Work done = std::move(self->work_);
-    self->step_ = Step::kReading;
-    self->Respond(std::move(response));
-    if (self->step_ != Step::kReading) return;
-    self->stream_.PauseReading(false);
-    self->ReadRequests();
+    if (self) self->OnReply(std::move(response));
   });
+}
+
+void HttpConnection::OnReply(HttpResponse response) {
+  if (step_ != Step::kWorking) return;
+  // It may be running just now: it goes when this call has returned.
+  const HttpHandler::Work done = std::move(work_);
+  step_ = Step::kReading;
+  Respond(std::move(response));
+  if (step_ != Step::kReading) return;
+  stream_.PauseReading(false);
+  ReadRequests();
+  if (idle()) events_.on_idle();
 }
 
 void HttpConnection::Respond(HttpResponse response) {
   response.close = response.close || !keep_alive_;
   stream_.Write(PrintResponse(response));
-  if (!response.close) return LimitReading();
+  if (!response.close) return;
   step_ = Step::kClosing;
   stream_.PauseReading(false);
   stream_.FinishWriting();
-  limit_.Start(stream_.buffered() > 0 ? kIdle : kFarewell, [this] { Close(); });
+  limit_.Start(stream_.buffered() > 0 ? limits_.idle : limits_.farewell, [this] { Close(); });
 }
 
 void HttpConnection::LimitReading() {
-  if (has_head_) {
-    limit_.Start(kBodyLimit, [this] { OnTooSlow(); });
-  } else if (parser_.idle()) {
-    limit_.Start(kIdle, [this] { Close(); });
+  if (step_ != Step::kReading) return;
+  const Wait wait = has_head_ ? Wait::kBody : parser_.idle() ? Wait::kRequest : Wait::kHead;
+  // More of the same is no new beginning.
+  if (std::exchange(wait_, wait) == wait) return;
+  switch (wait) {
+    case Wait::kNothing: break;
+    case Wait::kRequest: return limit_.Start(limits_.idle, [this] { Close(); });
+    case Wait::kHead: return limit_.Start(limits_.head, [this] { OnTooSlow(); });
+    case Wait::kBody: return limit_.Start(limits_.body, [this] { OnTooSlow(); });
   }
 }
 
@@ -124,7 +128,7 @@ void HttpConnection::Close() {
   limit_.Cancel();
   stream_.PauseReading(true);
   work_ = nullptr;
-  auto on_closed = std::move(on_closed_);
+  auto on_closed = std::move(events_.on_closed);
   on_closed();
 }
 

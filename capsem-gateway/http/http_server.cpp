@@ -4,6 +4,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "base/log.h"
@@ -46,25 +47,29 @@ StatusOr<uint16_t> PortOf(int fd) {
 }  // namespace
 
 StatusOr<std::unique_ptr<HttpServer>> HttpServer::Listen(Loop& loop, uint16_t port,
-                                                         HttpHandler handler) {
+                                                         HttpHandler handler,
+                                                         const HttpLimits& limits) {
   UniqueFd listener = TRY(Bind(port));
   const uint16_t bound = TRY(PortOf(listener.get()));
   return std::unique_ptr<HttpServer>(
-      new HttpServer(loop, std::move(listener), bound, std::move(handler)));
+      new HttpServer(loop, std::move(listener), bound, std::move(handler), limits));
 }
 
-HttpServer::HttpServer(Loop& loop, UniqueFd listener, uint16_t port, HttpHandler handler)
+HttpServer::HttpServer(Loop& loop, UniqueFd listener, uint16_t port, HttpHandler handler,
+                       const HttpLimits& limits)
     : loop_(loop),
       listener_(std::move(listener)),
       port_(port),
       handler_(std::move(handler)),
+      limits_(limits),
       out_of_fds_(loop),
       watch_(loop, listener_.get(), [this](int) { Accept(); }) {
   watch_.Want(FdWatch::kReadable);
 }
 
 void HttpServer::Accept() {
-  while (connections_.size() < kMaxConnections) {
+  if (connections_.size() == limits_.connections) return MakeRoom();
+  while (connections_.size() < limits_.connections) {
     UniqueFd connection(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (connection.valid()) {
       Admit(std::move(connection));
@@ -77,7 +82,17 @@ void HttpServer::Accept() {
     out_of_fds_.Start(kOutOfFds, [this] { watch_.Want(FdWatch::kReadable); });
     return;
   }
+}
+
+void HttpServer::MakeRoom() {
+  // Until that one is gone, or one of those at work has become idle. One at a time: what a newcomer
+  // sends is read before others can have taken all places.
   watch_.Want(0);
+  const auto stranger = [](const auto& one) { return !one->closed() && !one->admitted(); };
+  const auto idle = [](const auto& one) { return one->idle(); };
+  auto found = std::ranges::find_if(connections_, stranger);
+  if (found == connections_.end()) found = std::ranges::find_if(connections_, idle);
+  if (found != connections_.end()) (*found)->Close();
 }
 
 void HttpServer::Admit(UniqueFd connection) {
@@ -85,13 +100,17 @@ void HttpServer::Admit(UniqueFd connection) {
   const int yes = 1;
   setsockopt(connection.get(), IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
   const auto place = connections_.emplace(connections_.end());
-  *place = std::make_unique<HttpConnection>(loop_, std::move(connection), handler_, [this, place] {
+  HttpConnection::Events events;
+  events.on_idle = [this] { watch_.Want(FdWatch::kReadable); };
+  events.on_closed = [this, place] {
     loop_.Post([self = weak_.Get(), place] {
       if (!self) return;
       self->connections_.erase(place);
       self->watch_.Want(FdWatch::kReadable);
     });
-  });
+  };
+  *place = std::make_unique<HttpConnection>(loop_, std::move(connection), handler_, limits_,
+                                            std::move(events));
 }
 
 }  // namespace capsem::gateway

@@ -8,6 +8,7 @@
 
 #include "base/testing/status_matchers.h"
 #include "base/testing/test_loop.h"
+#include "base/timer.h"
 
 namespace capsem::gateway {
 namespace {
@@ -20,7 +21,7 @@ struct Fixture {
   int dropped = 0;
   std::unique_ptr<HttpServer> server;
 
-  Fixture() {
+  explicit Fixture(HttpLimits limits = {}) {
     HttpHandler handler;
     handler.on_head = [](const HttpRequest& request) {
       return request.path() == "/early" ? std::optional(ErrorResponse(401, "no")) : std::nullopt;
@@ -30,7 +31,7 @@ struct Fixture {
       replies.push_back(std::move(reply));
       return HttpHandler::Work(nullptr, [this](void*) { ++dropped; });
     };
-    server = VALUE_OF(HttpServer::Listen(loop, 0, std::move(handler)));
+    server = VALUE_OF(HttpServer::Listen(loop, 0, std::move(handler), limits));
   }
   void AwaitRequests(size_t count) {
     REQUIRE(loop.RunUntil([&] { return requests.size() >= count; }));
@@ -148,19 +149,128 @@ TEST_CASE("who asks for the end gets it after the answer") {
   REQUIRE(client.got.size() > (4 << 20));
 }
 
-TEST_CASE("more connections than the bound wait for one to end") {
-  Fixture f;
-  std::vector<std::unique_ptr<Client>> clients;
-  for (size_t i = 0; i < HttpServer::kMaxConnections; ++i) {
-    clients.push_back(std::make_unique<Client>(f));
-  }
-  REQUIRE(f.loop.RunUntil([&] { return f.server->connections() == HttpServer::kMaxConnections; }));
+TEST_CASE("whoever has shown no token gives way to the next client, the oldest first") {
+  Fixture f({.connections = 3});
+  Client admitted(f);
+  admitted.Get("/a");
+  f.AwaitRequests(1);
+  f.replies[0]({.status = 200});
+  Client silent(f);
+  // Half a head, and a request that was refused, are no token either.
+  Client half(f);
+  half.stream->Write("GET / HTTP/1.1\r\n");
+  REQUIRE(f.loop.RunUntil([&] { return f.server->connections() == 3; }));
+  Client late(f);
+  late.Get("/late");
+  f.AwaitRequests(2);
+  REQUIRE(f.requests[1].target == "/late");
+  silent.AwaitEnd();
+  Client refused(f);
+  refused.Get("/early");
+  half.AwaitEnd();
+  refused.Await("HTTP/1.1 401 ");
+  Client last(f);
+  refused.AwaitEnd();
+  REQUIRE_FALSE(admitted.ended);
+  REQUIRE_FALSE(late.ended);
+  REQUIRE_FALSE(last.ended);
+}
+
+TEST_CASE("any number of silent connections keeps nobody out") {
+  Fixture f({.connections = 4});
+  std::vector<std::unique_ptr<Client>> silent;
+  for (size_t i = 0; i < 40; ++i) silent.push_back(std::make_unique<Client>(f));
+  Client late(f);
+  late.Get("/late");
+  for (size_t i = 0; i < 40; ++i) silent.push_back(std::make_unique<Client>(f));
+  f.AwaitRequests(1);
+  f.loop.RunReady();
+  f.replies[0]({.status = 200, .body = "[1]"});
+  late.Await("[1]");
+  REQUIRE(f.server->connections() <= 4);
+}
+
+TEST_CASE("where all places are at work the next client waits for one of them") {
+  Fixture f({.connections = 2});
+  Client one(f);
+  Client other(f);
+  one.Get("/1");
+  f.AwaitRequests(1);
+  other.Get("/2");
+  f.AwaitRequests(2);
   Client late(f);
   late.Get("/late");
   f.loop.RunReady();
+  REQUIRE(f.requests.size() == 2);
+  REQUIRE_FALSE(one.ended);
+  f.replies[0]({.status = 200, .body = "[1]"});
+  f.AwaitRequests(3);
+  REQUIRE(one.got.find("[1]") != std::string::npos);
+  REQUIRE(one.ended);
+  REQUIRE_FALSE(other.ended);
+}
+
+TEST_CASE("a head that comes byte by byte is ended, however long it goes on") {
+  Fixture f({.head = std::chrono::milliseconds(100)});
+  Client client(f);
+  const bool second = GENERATE(false, true);  // also behind another request, in one piece with it
+  client.stream->Write(second ? "GET /early HTTP/1.1\r\nHost: x\r\n\r\nG" : "G");
+  Timer drip(f.loop);
+  drip.StartRepeating(std::chrono::milliseconds(5), [&] { client.stream->Write("E"); });
+  client.Await("HTTP/1.1 408 ");
+  drip.Cancel();
+  client.AwaitEnd();
+}
+
+TEST_CASE("a body that comes byte by byte is ended, however long it goes on") {
+  Fixture f({.body = std::chrono::milliseconds(100)});
+  Client client(f);
+  client.stream->Write("POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n");
+  Timer drip(f.loop);
+  drip.StartRepeating(std::chrono::milliseconds(5), [&] { client.stream->Write("x"); });
+  client.Await("HTTP/1.1 408 ");
+  drip.Cancel();
+  client.AwaitEnd();
   REQUIRE(f.requests.empty());
-  clients.pop_back();
+}
+
+TEST_CASE("a connection on which nothing happens is closed, also between two requests") {
+  Fixture f({.idle = std::chrono::milliseconds(50)});
+  Client client(f);
+  client.AwaitEnd();
+  REQUIRE(client.got.empty());
+  Client asked(f);
+  asked.Get("/a");
   f.AwaitRequests(1);
+  f.replies[0]({.status = 200, .body = "[1]"});
+  asked.AwaitEnd();
+  REQUIRE(asked.got.ends_with("[1]"));
+}
+
+TEST_CASE("a command may take longer than any client may") {
+  Fixture f({.idle = std::chrono::milliseconds(20),
+             .head = std::chrono::milliseconds(20),
+             .body = std::chrono::milliseconds(20)});
+  Client client(f);
+  client.Get("/a");
+  f.AwaitRequests(1);
+  bool later = false;
+  Timer wait(f.loop);
+  wait.Start(std::chrono::milliseconds(100), [&] { later = true; });
+  REQUIRE(f.loop.RunUntil([&] { return later; }));
+  f.replies[0]({.status = 200, .body = "[1]"});
+  client.Await("[1]");
+}
+
+TEST_CASE("whoever does not take the answer, or does not leave after it, is closed") {
+  Fixture f({.idle = std::chrono::milliseconds(50), .farewell = std::chrono::milliseconds(50)});
+  Client client(f);
+  const size_t size = GENERATE(1, 8 << 20);
+  client.stream->PauseReading(true);
+  client.stream->Write("GET /a HTTP/1.0\r\nHost: x\r\n\r\n");
+  f.AwaitRequests(1);
+  f.replies[0]({.status = 200, .body = std::string(size, 'x')});
+  REQUIRE(f.loop.RunUntil([&] { return f.server->connections() == 0; }));
 }
 
 TEST_CASE("a port that is taken is an error, and free again at once when its server ends") {
