@@ -4,100 +4,131 @@
 
 #include <cmath>
 #include <nlohmann/json.hpp>
-#include <set>
-#include <vector>
 
 #include "routes/http_status.h"
+#include "routes/proto_json.h"
 
 namespace capsem::gateway {
 namespace {
 
 using Json = nlohmann::json;
+using capsem::v1::ExecInput;
 using capsem::v1::ExecStart;
 
+constexpr std::string_view kOwnKeys = "command, timeout_secs, stdin, encoding";
 constexpr double kMaxSeconds = 7 * 24 * 3600;
+constexpr size_t kMaxStdin = 256 * 1024;  // in one ExecInput (execs.proto)
 
 Status Wrong(std::string_view key, std::string_view kind) {
   return InvalidArgument("\"{}\" must be {}", key, kind);
 }
 
-Status SetArgv(const Json& value, ExecStart& start) {
-  if (!value.is_array() || value.empty()) return Wrong("argv", "a list of strings, not empty");
-  for (const Json& word : value) {
-    if (!word.is_string()) return Wrong("argv", "a list of strings, not empty");
-    start.add_argv(word.get<std::string>());
+// `key` leaves the body; what it says goes in under the name that the .proto file has for it.
+Status Rename(Json& body, const char* key, std::initializer_list<const char*> names, Json value) {
+  for (const char* name : names) {
+    if (!body.contains(name)) continue;
+    return WithRemedy(InvalidArgument("\"{}\" and \"{}\" say the same", key, name),
+                      "send one of them");
   }
+  body.erase(key);
+  body[*names.begin()] = std::move(value);
   return OkStatus();
 }
 
-Status SetEnv(const Json& value, ExecStart& start) {
-  if (!value.is_object()) return Wrong("env", "an object of strings");
-  for (const auto& [key, text] : value.items()) {
-    if (!text.is_string()) return Wrong("env", "an object of strings");
-    auto* variable = start.add_env();
-    variable->set_key(key);
-    variable->set_value(text.get<std::string>());
-  }
-  return OkStatus();
+Status TakeCommand(Json& body) {
+  if (!body.contains("command")) return OkStatus();
+  if (!body["command"].is_string()) return Wrong("command", "a string");
+  return Rename(body, "command", {"shell"}, body["command"]);
 }
 
-Status SetTimeout(const Json& value, ExecStart& start) {
+Status TakeTimeout(Json& body) {
+  if (!body.contains("timeout_secs")) return OkStatus();
+  const Json& value = body["timeout_secs"];
   const double seconds = value.is_number() ? value.get<double>() : -1;
   if (!(seconds > 0 && seconds <= kMaxSeconds)) {
     return Wrong("timeout_secs", "a number above 0, at most 604800");
   }
-  start.set_timeout_ms(static_cast<uint32_t>(std::ceil(seconds * 1000)));
+  return Rename(body, "timeout_secs", {"timeout_ms", "timeoutMs"},
+                static_cast<uint32_t>(std::ceil(seconds * 1000)));
+}
+
+Status TakeEnv(Json& body) {
+  if (!body.contains("env") || !body["env"].is_object()) return OkStatus();
+  Json list = Json::array();
+  for (const auto& [key, value] : body["env"].items()) {
+    if (!value.is_string()) return Wrong("env", "an object of strings, or a list");
+    list.push_back({{"key", key}, {"value", value}});
+  }
+  body["env"] = std::move(list);
   return OkStatus();
 }
 
-Status SetField(const std::string& key, const Json& value, ExecQuestion& question) {
-  ExecStart& start = *question.input.mutable_start();
-  if (key == "argv") return SetArgv(value, start);
-  if (key == "env") return SetEnv(value, start);
-  if (key == "timeout_secs") return SetTimeout(value, start);
-  if (key != "command" && key != "cwd" && key != "encoding") {
-    return WithRemedy(InvalidArgument("the key \"{}\" is unknown", key),
-                      "there are command, argv, timeout_secs, cwd, env and encoding");
-  }
-  if (!value.is_string()) return Wrong(key, "a string");
-  const auto text = value.get<std::string>();
-  if (key == "command") start.set_shell(text);
-  if (key == "cwd") start.set_cwd(text);
-  if (key != "encoding") return OkStatus();
-  question.base64 = text == "base64";
-  return question.base64 || text == "utf-8" ? OkStatus()
-                                            : Wrong("encoding", "\"utf-8\" or \"base64\"");
+Status TakeEncoding(Json& body, bool& base64) {
+  const Json value = body.value("encoding", Json("utf-8"));
+  if (value != "utf-8" && value != "base64") return Wrong("encoding", "\"utf-8\" or \"base64\"");
+  body.erase("encoding");
+  base64 = value == "base64";
+  return OkStatus();
 }
 
-// nlohmann takes the last of two equal keys; others take the first.
-StatusOr<Json> ParseObject(const std::string& body) {
-  std::vector<std::set<std::string>> keys;
-  bool twice = false;
-  const auto look = [&](int, Json::parse_event_t event, const Json& value) {
-    if (event == Json::parse_event_t::object_start) keys.emplace_back();
-    if (event == Json::parse_event_t::object_end) keys.pop_back();
-    if (event == Json::parse_event_t::key) {
-      twice = !keys.back().insert(value.get<std::string>()).second || twice;
-    }
-    return true;
-  };
-  Json json = Json::parse(body, look, /*allow_exceptions=*/false);
-  if (json.is_discarded()) return InvalidArgument("the body is no JSON");
-  if (!json.is_object()) return InvalidArgument("the body is no JSON object");
-  if (twice) return InvalidArgument("a key of the body comes twice");
-  return json;
+// nullopt: there is none.
+StatusOr<std::optional<std::string>> TakeStdin(Json& body, bool base64) {
+  if (!body.contains("stdin")) return std::nullopt;
+  if (!body["stdin"].is_string()) return Wrong("stdin", "a string");
+  auto bytes = body["stdin"].get<std::string>();
+  body.erase("stdin");
+  if (std::string raw; base64) {
+    if (!absl::Base64Unescape(bytes, &raw)) return Wrong("stdin", "base64, as \"encoding\" says");
+    bytes = std::move(raw);
+  }
+  return bytes;
+}
+
+// What cannot be meant by one request that waits for one answer.
+Status CheckOverHttp(const ExecStart& start, bool has_stdin) {
+  if (!start.session().empty()) {
+    return WithRemedy(InvalidArgument("\"session\" is in the body"),
+                      "leave it out: the path names the session");
+  }
+  if (start.detach() || start.on_disconnect() == capsem::v1::ON_DISCONNECT_KEEP) {
+    return WithRemedy(
+        InvalidArgument("\"{}\" asks for a command that goes on alone: no request reads it later",
+                        start.detach() ? "detach" : "on_disconnect"),
+        "use `capsem exec -d`, or leave it out");
+  }
+  if (start.stdin_open() && !has_stdin) {
+    return WithRemedy(InvalidArgument("\"stdin_open\" without \"stdin\": nothing would be read"),
+                      "send what the command reads as \"stdin\"");
+  }
+  if (start.shell().empty() == (start.argv_size() == 0)) {
+    return InvalidArgument("the body must have \"command\" or \"argv\", and not both");
+  }
+  return OkStatus();
+}
+
+void AddStdin(const std::string& bytes, std::vector<ExecInput>& inputs) {
+  for (size_t at = 0; at < bytes.size(); at += kMaxStdin) {
+    inputs.emplace_back().set_stdin(bytes.substr(at, kMaxStdin));
+  }
+  inputs.emplace_back().set_stdin_eof(true);
 }
 
 }  // namespace
 
 StatusOr<ExecQuestion> ParseExec(const std::string& session, const std::string& body) {
-  const Json json = TRY(ParseObject(body));
+  Json json = TRY(ParseJsonObject(body));
   ExecQuestion question;
-  question.input.mutable_start()->set_session(session);
-  for (const auto& [key, value] : json.items()) TRY(SetField(key, value, question));
-  if (json.contains("command") == json.contains("argv")) {
-    return InvalidArgument("the body must have \"command\" or \"argv\", and not both");
-  }
+  TRY(TakeEncoding(json, question.base64));
+  const auto bytes = TRY(TakeStdin(json, question.base64));
+  TRY(TakeCommand(json));
+  TRY(TakeTimeout(json));
+  TRY(TakeEnv(json));
+  ExecStart& start = *question.inputs.emplace_back().mutable_start();
+  TRY(FromJson(json, start, kOwnKeys));
+  TRY(CheckOverHttp(start, bytes.has_value()));
+  start.set_session(session);
+  start.set_stdin_open(bytes.has_value());
+  if (bytes) AddStdin(*bytes, question.inputs);
   return question;
 }
 

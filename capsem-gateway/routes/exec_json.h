@@ -1,20 +1,24 @@
-// POST /exec/{session}, as JSON: what is asked, and the answer that is gathered from the stream of
-// events. Pure.
+// POST /exec/{session}: what is asked, and the answer that is gathered from the stream of events.
+// Pure.
 //
-//   {"command": "make test"}                    a line for /bin/sh -c, or
-//   {"argv": ["make", "test"]}                  a program and its arguments;
-//   "timeout_secs": 30, "cwd": "/workspace", "env": {"KEY": "value"}, "encoding": "base64"
+// The body is a capsem.v1.ExecStart as JSON, without its session, which the path names. What one
+// request and one answer are, and a stream is not, has keys of its own:
+//
+//   "encoding": "utf-8" (unless told) or "base64": of "stdin" here, and of the output there
+//   "stdin": what the command reads, then its end; without it, it reads /dev/null
+//   "command": another name of "shell"; "timeout_secs": of "timeout_ms", in seconds
+//   "env": {"KEY": "value"}, besides [{"key": "KEY", "value": "value"}]
 //
 //   {"exit_code": 0, "stdout": "…", "stderr": "", "signal": 0, "timed_out": false, "error": "",
 //    "duration_us": 1234, "session": "…", "exec": 1}
 //
-// Output is text: what is no UTF-8 becomes U+FFFD, as in the reference. With "encoding": "base64"
-// it is whole.
+// As text, output that is no UTF-8 becomes U+FFFD, as in the reference. In base64 it is whole.
 #pragma once
 
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/status.h"
 #include "capsem/v1/execs.pb.h"
@@ -26,12 +30,13 @@ namespace capsem::gateway {
 inline constexpr size_t kMaxOutput = 10 * 1024 * 1024;
 
 struct ExecQuestion {
-  capsem::v1::ExecInput input;
+  std::vector<capsem::v1::ExecInput> inputs;  // `start`, then all of its stdin
   bool base64 = false;
 };
 
-// InvalidArgument: no JSON, a key that is not known, a value of another kind. What a command may be
-// is decided by the service.
+// InvalidArgument: what is no such body (proto_json.h), and what needs somebody who stays connected
+// or comes back: a command that is detached or kept, a stdin that is left open. What a command may
+// be is decided by the service.
 StatusOr<ExecQuestion> ParseExec(const std::string& session, const std::string& body);
 
 class ExecAnswer {

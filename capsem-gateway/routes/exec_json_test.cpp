@@ -30,14 +30,16 @@ nlohmann::json Body(const HttpResponse& response) { return nlohmann::json::parse
 }  // namespace
 
 TEST_CASE("a body becomes the start of a command") {
-  const auto shell = VALUE_OF(ParseExec("box", R"({"command":"a | b"})")).input.start();
-  REQUIRE(shell.session() == "box");
-  REQUIRE(shell.shell() == "a | b");
-  REQUIRE(shell.argv_size() == 0);
-  REQUIRE(shell.timeout_ms() == 0);
+  const auto shell = VALUE_OF(ParseExec("box", R"({"command":"a | b"})")).inputs;
+  REQUIRE(shell.size() == 1);
+  REQUIRE(shell[0].start().session() == "box");
+  REQUIRE(shell[0].start().shell() == "a | b");
+  REQUIRE(shell[0].start().argv_size() == 0);
+  REQUIRE(shell[0].start().timeout_ms() == 0);
+  REQUIRE_FALSE(shell[0].start().stdin_open());
   const auto whole = VALUE_OF(ParseExec("box", R"({"argv":["a","b c"],"timeout_secs":1.5,
       "cwd":"/tmp","env":{"K":"v"},"encoding":"base64"})"));
-  const auto& start = whole.input.start();
+  const auto& start = whole.inputs[0].start();
   REQUIRE(whole.base64);
   REQUIRE(start.argv_size() == 2);
   REQUIRE(start.argv(1) == "b c");
@@ -45,6 +47,54 @@ TEST_CASE("a body becomes the start of a command") {
   REQUIRE(start.cwd() == "/tmp");
   REQUIRE(start.env(0).key() == "K");
   REQUIRE(start.env(0).value() == "v");
+}
+
+TEST_CASE("every field of a command can be said, by its name in the .proto file") {
+  const auto start = VALUE_OF(ParseExec("box", R"({"shell":"a","uid":7,"timeoutMs":3,
+      "pty":{"term":"vt100"},"whenFull":"WHEN_FULL_DROP","onDisconnect":"ON_DISCONNECT_KILL",
+      "env":[{"key":"K","value":"v"}]})"))
+                         .inputs[0]
+                         .start();
+  REQUIRE(start.uid() == 7);
+  REQUIRE(start.timeout_ms() == 3);
+  REQUIRE(start.pty().term() == "vt100");
+  REQUIRE(start.when_full() == capsem::v1::WHEN_FULL_DROP);
+  REQUIRE(start.env(0).key() == "K");
+}
+
+TEST_CASE("stdin follows in pieces, and its end") {
+  const std::string text(256 * 1024 + 1, 'x');
+  const auto inputs =
+      VALUE_OF(ParseExec("box", R"({"command":"cat","stdin":")" + text + "\"}")).inputs;
+  REQUIRE(inputs.size() == 4);
+  REQUIRE(inputs[0].start().stdin_open());
+  REQUIRE(inputs[1].stdin() + inputs[2].stdin() == text);
+  REQUIRE(inputs[2].stdin().size() == 1);
+  REQUIRE(inputs[3].stdin_eof());
+  const auto bytes = VALUE_OF(
+      ParseExec("box", R"({"command":"cat","stdin":"/wBh","encoding":"base64","stdinOpen":true})"));
+  REQUIRE(bytes.inputs[1].stdin() == std::string("\xff\0a", 3));
+  const auto none = VALUE_OF(ParseExec("box", R"({"command":"cat","stdin":""})")).inputs;
+  REQUIRE(none.size() == 2);
+  REQUIRE(none[1].stdin_eof());
+}
+
+TEST_CASE("what one request cannot mean is refused with what helps") {
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {R"("session":"box")", "the path names the session"},
+      {R"("detach":true)", "capsem exec -d"},
+      {R"("onDisconnect":"ON_DISCONNECT_KEEP")", "capsem exec -d"},
+      {R"("stdin_open":true)", "as \"stdin\""},
+      {R"("shell":"b")", "send one of them"},
+      {R"("timeout_secs":1,"timeoutMs":2)", "send one of them"},
+      {R"("x":1)", "there are command, "},
+  };
+  for (const auto& [more, helps] : cases) {
+    INFO(more);
+    const Status status = ParseExec("box", R"({"command":"a",)" + more + "}").status();
+    REQUIRE(status.code() == StatusCode::kInvalidArgument);
+    REQUIRE(std::string(Remedy(status)).find(helps) != std::string::npos);
+  }
 }
 
 TEST_CASE("what is no such body is named") {
@@ -60,18 +110,23 @@ TEST_CASE("what is no such body is named") {
       {R"({"command":"a","command":"b"})", "twice"},
       {R"({"command":1})", "\"command\""},
       {R"({"command":null})", "\"command\""},
-      {R"({"argv":"a"})", "\"argv\""},
+      {R"({"argv":"a"})", "argv"},
       {R"({"argv":[]})", "\"argv\""},
-      {R"({"argv":["a",1]})", "\"argv\""},
+      {R"({"argv":["a",1]})", "argv[1]"},
       {R"({"command":"a","timeout_secs":"1"})", "timeout_secs"},
       {R"({"command":"a","timeout_secs":0})", "timeout_secs"},
       {R"({"command":"a","timeout_secs":-1})", "timeout_secs"},
       {R"({"command":"a","timeout_secs":1e300})", "timeout_secs"},
-      {R"({"command":"a","cwd":7})", "\"cwd\""},
-      {R"({"command":"a","env":["K=v"]})", "\"env\""},
+      {R"({"command":"a","cwd":7})", "cwd"},
+      {R"({"command":"a","env":["K=v"]})", "env"},
       {R"({"command":"a","env":{"K":1}})", "\"env\""},
       {R"({"command":"a","encoding":"latin-1"})", "\"encoding\""},
       {R"({"command":"a","shell":"b"})", "\"shell\""},
+      {R"({"command":"a","encoding":7})", "\"encoding\""},
+      {R"({"command":"a","stdin":7})", "\"stdin\""},
+      {R"({"command":"a","stdin":"%","encoding":"base64"})", "\"stdin\""},
+      {R"({"shell":"","argv":[]})", "not both"},
+      {R"({"command":"a","x":1})", "\"x\""},
   };
   for (const auto& [body, named] : cases) {
     INFO(body.substr(0, 100));

@@ -4,7 +4,6 @@
 
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/dynamic_message.h>
-#include <google/protobuf/util/json_util.h>
 #include <grpcpp/generic/generic_stub.h>
 
 #include <algorithm>
@@ -13,6 +12,7 @@
 #include "capsem/v1/sessions.grpc.pb.h"
 #include "routes/exec_json.h"
 #include "routes/http_status.h"
+#include "routes/proto_json.h"
 #include "rpc/client_stream.h"
 #include "rpc/endpoint.h"
 #include "rpc/message.h"
@@ -42,19 +42,6 @@ std::unique_ptr<Message> NewMessage(const google::protobuf::Descriptor& type) {
   return std::unique_ptr<Message>(factory->GetPrototype(&type)->New());
 }
 
-// proto3's own JSON, with the names of the .proto files and every field present.
-HttpResponse JsonResponse(const Message& message) {
-  google::protobuf::util::JsonPrintOptions options;
-  options.always_print_primitive_fields = true;
-  options.preserve_proto_field_names = true;
-  HttpResponse response;
-  if (!google::protobuf::util::MessageToJsonString(message, &response.body, options).ok()) {
-    return ResponseOf(Internal("the service's answer cannot be said in JSON"));
-  }
-  response.body += '\n';
-  return response;
-}
-
 struct UnaryCall {
   grpc::ClientContext context;
   grpc::ByteBuffer request;
@@ -66,7 +53,11 @@ struct UnaryCall {
     if (!grpc::SerializationTraits<Message>::Deserialize(&response, answer.get()).ok()) {
       return ResponseOf(Internal("the service's answer is not well-formed"));
     }
-    return JsonResponse(*answer);
+    auto text = ToJson(*answer);
+    if (!text.ok()) return ResponseOf(text.status());
+    HttpResponse whole;
+    whole.body = *std::move(text);
+    return whole;
   }
 };
 
@@ -153,7 +144,7 @@ HttpHandler::Work Forward::AskExec(const Match& match, const HttpRequest& reques
   call->stream = rpc::ClientStream<ExecInput, ExecEvent>::Start(
       loop_, stubs_->execs->async(), &Execs::StubInterface::async_interface::Exec, {},
       std::move(events));
-  call->stream->Write(std::move(question->input));
+  for (ExecInput& input : question->inputs) call->stream->Write(std::move(input));
   call->stream->FinishWriting();
   return call;
 }

@@ -63,6 +63,40 @@ def test_argv_env_cwd_and_bytes(http, box):
     assert base64.b64decode(done["stdout"]) == b"\xff\0"
 
 
+def test_every_field_of_a_command_can_be_said(http, box):
+    done = run(http, box, argv=["sh", "-c", "id -u; tty; echo $TERM; stty size"], uid=1234, timeoutMs=60000, cwd="/tmp",
+               env=[{"key": "K", "value": "v"}], pty={"term": "vt100", "size": {"rows": 7, "cols": 77}},
+               when_full="WHEN_FULL_DROP")
+    assert done["stdout"] == "1234\r\n/dev/pts/0\r\nvt100\r\n7 77\r\n"
+
+
+def test_stdin_is_read_to_its_end(http, box):
+    text = "häm\n" * 150_000  # more than one message holds
+    assert run(http, box, command="cat", stdin=text)["stdout"] == text
+    done = run(http, box, command="cat", stdin=base64.b64encode(b"\xff\0").decode(), encoding="base64")
+    assert base64.b64decode(done["stdout"]) == b"\xff\0"
+    assert run(http, box, command="wc -c", stdin="")["stdout"] == "0\n"
+    assert run(http, box, command="true", stdin=text)["exit_code"] == 0  # which reads none of it
+
+
+@pytest.mark.parametrize("more,cause,remedy", [
+    ({"colour": 1}, '"colour" is unknown', "there are command, timeout_secs, stdin, encoding, session, argv, shell"),
+    ({"pty": {"width": 1}}, '"width" is unknown', "size, term"),
+    ({"timeoutMs": 1, "timeout_ms": 2}, "comes twice", "timeoutMs"),
+    ({"detach": True}, "detach", "capsem exec -d"),
+    ({"on_disconnect": "ON_DISCONNECT_KEEP"}, "on_disconnect", "capsem exec -d"),
+    ({"stdinOpen": True}, "stdin_open", '"stdin"'),
+    ({"session": "other"}, "session", "the path"),
+    ({"uid": "root"}, "uid", "docs/http.md"),
+    ({"uid": 4294967295}, "no user", "4294967294"),  # what can be said, and the service refuses
+    ({"cwd": "relative"}, "relative", "/"),
+])
+def test_what_http_does_not_take_is_named_with_what_helps(http, more, cause, remedy, box):
+    answer = http.ask("POST", f"/exec/{box}", body={"command": "true", **more})
+    assert answer.status == 400, answer
+    assert cause in answer.json["error"] and remedy in answer.json["remedy"], answer
+
+
 def test_a_timeout_ends_the_command_and_keeps_what_it_said(http, box):
     run(http, box, command="echo up")  # its shell has been read from the disk
     done = run(http, box, command="echo up; sleep 1000", timeout_secs=2)
