@@ -49,10 +49,10 @@ const Verb kPsVerb = {
     .synopsis = "[OPTION…] SESSION",
     .summary = "List a session's commands: those that run, and the last ones that have ended.",
     .about =
-        "held: it has written 64 MiB that nobody has read, and waits; `capsem attach` reads them.\n"
-        "Of those that have ended the last 256 are kept, with their output; fewer where that takes "
-        "more "
-        "than 1 GiB.",
+        "held: it has written exec_spool_mib (`capsem config show`; 64 MiB) that nobody has read,\n"
+        "and waits; `capsem attach` reads them.\n"
+        "Of those that have ended the last 256 are kept, with their output; fewer where that\n"
+        "takes more than 1 GiB.",
     .options = {kJsonOption},
     .example = "  capsem ps box",
     .failures =
