@@ -43,8 +43,18 @@ def step(path, seconds):
         file.write(struct.pack("q", seconds))
 
 
-def kill_service(cli):
-    os.kill(cli.json("status")["pid"], signal.SIGKILL)
+def told(home, session, words):
+    """The lines of a machine's log with these words."""
+    with open(f"{home.session_folder(session)}/process.log", encoding="utf-8") as log:
+        return [json.loads(line) for line in log if words in line]
+
+
+def step_while_the_lease_runs(home, session, seconds):
+    words = "nobody stands behind this machine"
+    before = len(told(home, session, words))
+    os.kill(home.cli.json("status")["pid"], signal.SIGKILL)
+    eventually("its lease runs", 5, lambda: len(told(home, session, words)) > before)
+    home.step(seconds)
 
 
 def hours_off(millis):
@@ -57,22 +67,18 @@ def test_a_step_of_the_hosts_clock_over_a_crash_moves_no_machine(clocked):
     assert cli.run("exec", box, "--", "true").returncode == 0
     before = cli.json("info", box)
     for hours in (1, -1):
-        kill_service(cli)
-        clocked.step(hours * HOUR)
+        step_while_the_lease_runs(clocked, box, hours * HOUR)
         assert cli.json("info", box) == before
         clocked.step(0)
         assert cli.json("info", box) == before
-        clocked.step(hours * HOUR)
         assert cli.run("exec", "--timeout", "60", box, "--", "true").returncode == 0
         # The clock was really another one.
         assert hours_off(cli.json("status")["started_unix_ms"]) == hours
     # Set back while its lease runs: it ends nevertheless, and says so in the time of that clock.
-    kill_service(cli)
-    clocked.step(-HOUR)
+    step_while_the_lease_runs(clocked, box, -HOUR)
     eventually("the machine has ended with its lease", LEASE + 30, lambda: not clocked.processes())
-    with open(f"{clocked.session_folder(box)}/process.log", encoding="utf-8") as log:
-        [told] = [json.loads(line) for line in log if "no capsem-service came back" in line and "stopped" in line]
-    moment = time.strptime(told["time"].split(".")[0] + " UTC", "%Y-%m-%dT%H:%M:%S %Z")
+    [last] = told(clocked, box, "no capsem-service came back: this machine is stopped")
+    moment = time.strptime(last["time"].split(".")[0] + " UTC", "%Y-%m-%dT%H:%M:%S %Z")
     assert hours_off(calendar.timegm(moment) * 1000) == -1
     found = cli.json("info", box)
     assert found["state"] == "stopped" and found["created_unix_ms"] == before["created_unix_ms"]
