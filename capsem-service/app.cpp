@@ -137,8 +137,9 @@ CompanionSpec App::GatewaySpec() {
     CheckBinary(loop_, Binaries(), "capsem-gateway", std::move(done));
   };
   spec.log_path = config_.dirs.GatewayLog();
-  spec.args = {"--run-dir", config_.dirs.runtime, "--log", spec.log_path, "--port",
-               std::to_string(config_.gateway_port.value_or(0))};
+  spec.args = {"--run-dir", config_.dirs.runtime,
+               "--log",     spec.log_path,
+               "--port",    std::to_string(config_.gateway_port.value_or(0))};
   spec.env = ChildEnv(OwnEnvironment());
   spec.files = {config_.dirs.GatewayPort(), config_.dirs.GatewayToken()};
   return spec;

@@ -47,18 +47,17 @@ const Verb kExecVerb = {
         "Exits with the command's own code; 124 when --timeout ended it, 125 when Capsem failed.\n"
         "With -i -t it has a terminal like this one: every key goes there, Ctrl-C too.\n"
         "With --json: one document with its output and its end (at most 10 MiB of output).",
-    .options =
-        {kEnvOption,
-         kTimeoutOption,
-         kCwdOption,
-         kUserOption,
-         kStdinOption,
-         kTtyOption,
-         {"-d, --detach", "", "do not wait: print the command's number, let it run on"},
-         {"--when-full", "WHAT",
-          "when exec_spool_mib of output wait for a reader: wait (default) or drop the oldest"},
-         {"-q, --quiet", "", "no warnings"},
-         kJsonOption},
+    .options = {kEnvOption,
+                kTimeoutOption,
+                kCwdOption,
+                kUserOption,
+                kStdinOption,
+                kTtyOption,
+                {"-d, --detach", "", "do not wait: print the command's number, let it run on"},
+                {"--when-full", "WHAT",
+                 "when exec_spool_mib of output wait unread: wait (default) or drop the oldest"},
+                {"-q, --quiet", "", "no warnings"},
+                kJsonOption},
     .example =
         "  capsem exec box -- python3 -c 'print(6*7)'\n"
         "  capsem exec -it box -- python3\n"
