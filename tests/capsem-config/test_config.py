@@ -179,7 +179,12 @@ def test_as_much_output_waits_as_is_configured(configured):
     write(configured.config, "exec_spool_mib = 4\n")
     box = configured.cli.json("create", "--memory", "256")["id"]
     configured.cli.text("exec", "-d", box, "--", "cat /dev/zero")
-    [command] = eventually("the command is held", 60, lambda: (all(one["held"] for one in (found := configured.cli.json("ps", box))) and found))
+
+    def held():
+        [command] = configured.cli.json("ps", box)
+        return command["held"] and command
+
+    command = eventually("the command is held", 60, held)
     # Whole chunks of 64 KiB, of which some stay free.
     assert 3 << 20 < command["end_offset"] < 4 << 20
 
