@@ -3,6 +3,7 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -87,9 +88,11 @@ bool EndsBefore(const Leftover& leftover, Clock::TimePoint limit) {
 }  // namespace
 
 bool IsProcessOf(pid_t pid, const std::string& session_dir) {
-  std::error_code error;
-  const std::string real = fs::canonical(session_dir, error).string();
-  return !error && Runs(pid, kProcess) && LinkOf(pid, "cwd") == real;
+  // Not by its name, which is another one where that process has other mounts than we.
+  struct stat folder = {}, works_in = {};
+  return Runs(pid, kProcess) && stat(session_dir.c_str(), &folder) == 0 &&
+         stat(fmt::format("/proc/{}/cwd", pid).c_str(), &works_in) == 0 &&
+         folder.st_dev == works_in.st_dev && folder.st_ino == works_in.st_ino;
 }
 
 std::vector<std::string> EndLeftovers(const std::string& sessions, const std::set<pid_t>& spared) {

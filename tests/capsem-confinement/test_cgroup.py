@@ -16,6 +16,7 @@ UNIT = "/sys/fs/cgroup/unit"
 
 @pytest.mark.smoke
 def test_without_a_delegated_folder_there_are_rlimits_only_and_status_and_info_say_why(capsem, box):
+    assert capsem.exec(box, "true").code == 0  # it has a machine
     status, info = capsem.ok("status", "--json").json, capsem.info(box)
     assert status["cgroup"] == info["cgroup"]
     assert status["cgroup"].startswith("rlimits only: ")

@@ -22,7 +22,7 @@ def small_home(home):
     copy = f'echo "$config" > {home.home}/config.toml'
     home.cli.prefix = mounts.privately("\n".join([keep, mounts.small_disk(home.home, 200), copy, *shared]))
     service = home.cli.json("status")["pid"]
-    home.cli.prefix = ["nsenter", "--mount", "--target", str(service), "--"]
+    home.cli.prefix = ["nsenter", "--mount", "--root", "--target", str(service), "--"]
     yield home
     home.cli.text("service", "stop")
 
@@ -75,7 +75,7 @@ def test_a_service_that_starts_on_a_full_disk_has_every_machine(small_home):
         assert cli.run("exec", session, "--", "true").returncode == 0
     before = sessions(cli)
     process = cli.json("info", session)["process_pid"]
-    cli.prefix[3] = str(process)
+    cli.prefix[-2] = str(process)
     kill_service(cli)
     # The room that the index of the registry's log has is taken, too.
     subprocess.run([*cli.prefix, "truncate", "-s", "0", f"{small_home.home}/registry.db-shm"], check=True)

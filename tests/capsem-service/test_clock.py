@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from support import mounts, paths
+from support import mounts, paths, process_tree
 from support.eventually import eventually
 
 pytestmark = pytest.mark.integration
@@ -75,8 +75,9 @@ def test_a_step_of_the_hosts_clock_over_a_crash_moves_no_machine(clocked):
         # The clock was really another one.
         assert hours_off(cli.json("status")["started_unix_ms"]) == hours
     # Set back while its lease runs: it ends nevertheless, and says so in the time of that clock.
+    process = process_tree.find(before["process_pid"])
     step_while_the_lease_runs(clocked, box, -HOUR)
-    eventually("the machine has ended with its lease", LEASE + 30, lambda: not clocked.processes())
+    eventually("the machine has ended with its lease", LEASE + 30, lambda: not process.is_alive())
     [last] = told(clocked, box, "no capsem-service came back: this machine is stopped")
     moment = time.strptime(last["time"].split(".")[0] + " UTC", "%Y-%m-%dT%H:%M:%S %Z")
     assert hours_off(calendar.timegm(moment) * 1000) == -1

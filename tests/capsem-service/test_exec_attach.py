@@ -18,7 +18,8 @@ GROWTH = 40 * MIB
 
 
 def flat_memory(capsem, session):
-    """Of the service and of the session's process."""
+    """Of the service and of the session's process, which is there when it answers."""
+    assert capsem.exec(session, "true").code == 0
     return process_tree.flat_memory([capsem.service_pid(), capsem.info(session)["process_pid"]], GROWTH)
 
 

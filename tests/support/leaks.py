@@ -191,7 +191,8 @@ def pid_files(sight):
             if not said or not owner or int(said[0]) != owner.pid:
                 found.append(f"run/{name}.lock says {said}")
     found += [path for path in sight.paths if path.startswith("run/gateway.") and not path.endswith(".lock") and not sight.gateway]
-    found += [path for path in sight.paths if path.endswith(".pid")]
+    # libvirt's own, which it locks while it runs, stays when that is killed in the midst: whoever comes next takes it.
+    found += [path for path in sight.paths if path.endswith(".pid") and not path.startswith("cache/libvirt/")]
     for session, (pid,) in sight.rows.items():
         if pid and pid != sight.sessions.get(session, {}).get("process_pid"):
             found.append(f"the row of {session} says {pid}")
