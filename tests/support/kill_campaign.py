@@ -134,8 +134,9 @@ class Campaign:
         context = verb.prepare()
         with verb.blow(context, point) as blow:
             done = home.run(*verb.command(context))
-            has_hit = strike.wait_for(blow, lambda: done.code == 0 and verb.is_over(context), LIMIT)
-            where = blow.where()
+            strike.wait_for(blow, lambda: done.code == 0 and verb.is_over(context), LIMIT)
+            blow.disarm()  # what is judged below would reach the point otherwise
+            has_hit, where = blow.has_hit(), blow.where()
         if verb.process == "capsem-service" and has_hit:
             home.process.wait(10)
         found = home.come_back()

@@ -228,7 +228,30 @@ class Purge(Verb):
         self.home.ok("purge", "-y")
 
 
-class Adopt(Verb):
+class OfStarting(Verb):
+    """The victim is a process that the verb starts: the campaign's launcher does, under strace."""
+
+    @contextlib.contextmanager
+    def blow(self, context, point):
+        self.campaign.launcher.aim(point)
+        yield self.campaign.launcher
+        self.campaign.launcher.off()
+
+    def record(self, context):
+        launcher = self.campaign.launcher
+        launcher.record()
+        self.home.ok(*self.command(context))
+        eventually("the verb is over", LIMIT, lambda: self.is_over(context))
+        points = launcher.recorded(self.started())
+        launcher.off()
+        return points
+
+    def started(self):
+        """The pid of the one that a recorded run has started."""
+        raise NotImplementedError
+
+
+class Adopt(OfStarting):
     """The start of a service after a crash that has left half of everything."""
     name = "start of the service"
 
@@ -251,20 +274,8 @@ class Adopt(Verb):
         """Its adoption is, too."""
         return self.home.exec(self.campaign.runner, "true").code == 0
 
-    @contextlib.contextmanager
-    def blow(self, context, point):
-        self.campaign.launcher.aim(point)
-        yield self.campaign.launcher
-        self.campaign.launcher.off()
-
-    def record(self, context):
-        launcher = self.campaign.launcher
-        launcher.record()
-        self.home.ok(*self.command(context))
-        eventually("the verb is over", LIMIT, lambda: self.is_over(context))
-        points = launcher.recorded(self.home.service_pid())
-        launcher.off()
-        return points
+    def started(self):
+        return self.home.service_pid()
 
     def judge(self, context, found, acknowledged, has_hit):
         assert found[context]["state"] == "stopped", found[context]
@@ -289,25 +300,13 @@ class OfMachine(Verb):
             assert "killed" in self.home.info(session)["reason"].lower(), self.home.info(session)
 
 
-class Launched(OfMachine):
+class Launched(OfStarting, OfMachine):
     """The victim is one that the verb starts."""
 
-    @contextlib.contextmanager
-    def blow(self, context, point):
-        self.campaign.launcher.aim(point)
-        yield self.campaign.launcher
-        self.campaign.launcher.off()
-
-    def record(self, context):
-        launcher = self.campaign.launcher
-        launcher.record()
-        self.home.ok(*self.command(context))
-        eventually("the verb is over", LIMIT, lambda: self.is_over(context))
+    def started(self):
         [pid] = {one["process_pid"] for session, one in self.home.sessions().items()
                  if session not in (self.campaign.runner, self.campaign.witness) and one["process_pid"]}
-        points = launcher.recorded(pid)
-        launcher.off()
-        return points
+        return pid
 
 
 class CreateNamedProcess(Launched, CreateNamed):

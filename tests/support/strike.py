@@ -14,15 +14,17 @@ known by their role, for each run has others.
 A process that does not run yet is reached by `Launcher`: a program in its place that starts it under strace.
 """
 import collections
+import contextlib
 import dataclasses
 import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 
-from support import paths
+from support import paths, process_tree
 from support.eventually import eventually
 
 # All that changes something outside of the process. Of the first line every call counts; of `openat` those with
@@ -179,6 +181,10 @@ class Strike:
     def has_hit(self):
         return was_hit(self._strace.lines(), self._point)
 
+    def disarm(self):
+        """Nothing is hit from here on."""
+        self._strace.detach()
+
     def is_over(self):
         """It cannot hit any more: the process has ended, in whatever way."""
         return self._strace.process.poll() is not None
@@ -252,6 +258,15 @@ exec {program} "$@"
     def off(self):
         self._set()
 
+    def disarm(self):
+        """Nothing is hit from here on: who is traced goes on without, as the kernel has it when a tracer dies. By SIGTERM
+        strace would wait for the program that it has started."""
+        for tracer in process_tree.everybody():
+            if tracer.name == "strace" and self.log.encode() in tracer.command_line:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(tracer.pid, signal.SIGKILL)
+                eventually("the tracer has gone", 30, lambda tracer=tracer: not tracer.is_alive())
+
     def lines(self):
         if not os.path.exists(self.log):
             return []
@@ -273,6 +288,5 @@ exec {program} "$@"
 
 
 def wait_for(blow, is_over, limit):
-    """Until it has hit, or cannot any more, or `is_over()`: then this run had no such point. True: it has hit."""
+    """Until it has hit, or cannot any more, or `is_over()`: then this run had no such point."""
     eventually("the point is reached, or the verb is over", limit, lambda: blow.has_hit() or blow.is_over() or is_over())
-    return blow.has_hit()
