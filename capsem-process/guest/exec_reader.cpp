@@ -3,21 +3,36 @@
 #include <utility>
 
 #include "guest/exec_record.h"
-#include "wire/limits.h"
 
 namespace capsem::process {
 
 using capsem::v1::ExecEvent;
 
+namespace {
+
+// Of one event. What an event costs on its way hardly depends on its size (docs/decisions/0011).
+constexpr size_t kMaxOutput = 256 * 1024;
+// After an event of so much more is to be expected; what is typed and answered is less.
+constexpr size_t kBulk = 16 * 1024;
+// How long what follows then may wait for its event to fill.
+constexpr std::chrono::milliseconds kGather{4};
+
+}  // namespace
+
 ExecReader::ExecReader(ExecRecord& record, uint64_t offset, uint64_t dropped, ExecSink sink)
-    : record_(record), cursor_(offset), dropped_(dropped), sink_(std::move(sink)) {}
+    : record_(record),
+      cursor_(offset),
+      dropped_(dropped),
+      sink_(std::move(sink)),
+      gather_(record.loop_) {}
 
 ExecReader::~ExecReader() { record_.Forget(this); }
 
 void ExecReader::Ready() {
   full_ = false;
+  ExecRecord& record = record_;  // the end of what is read may drop this
   Pump();
-  record_.OnProgress();
+  record.OnProgress();
 }
 
 void ExecReader::Pump() {
@@ -37,16 +52,13 @@ bool ExecReader::PumpOne() {
     Give(std::move(event));
     return true;
   }
-  const auto piece = record_.spool_.Look(cursor_);
-  if (!piece.ok()) {
-    End(piece.status());
+  if (Gathers()) return false;
+  const Status taken = TakeOutput(event);
+  if (!taken.ok()) {
+    End(taken);
     return false;
   }
-  if (piece->has_value()) {
-    const std::string_view bytes = (*piece)->bytes.substr(0, wire::kMaxExecData);
-    const bool is_stdout = (*piece)->stream == OutputStream::kStdout;
-    (is_stdout ? event.mutable_stdout() : event.mutable_stderr())->assign(bytes);
-    cursor_.Advance(bytes.size());
+  if (event.kind_case() != ExecEvent::KIND_NOT_SET) {
     Give(std::move(event));
     return true;
   }
@@ -57,6 +69,40 @@ bool ExecReader::PumpOne() {
   }
   End(*record_.end_);
   return false;
+}
+
+bool ExecReader::Gathers() const {
+  return gather_.active() && !record_.end_ && record_.spool_.end() - offset() < kMaxOutput;
+}
+
+Status ExecReader::TakeOutput(ExecEvent& event) {
+  std::optional<OutputStream> stream;
+  std::string* output = nullptr;
+  while (output == nullptr || output->size() < kMaxOutput) {
+    const auto looked = record_.spool_.Look(cursor_);
+    // What came before it goes first.
+    if (!looked.ok() && !stream) return looked.status();
+    if (!looked.ok() || !*looked) break;
+    const ExecSpool::Piece& piece = **looked;
+    if (stream && piece.stream != *stream) break;
+    if (!stream) {
+      stream = piece.stream;
+      const bool is_stdout = *stream == OutputStream::kStdout;
+      output = is_stdout ? event.mutable_stdout() : event.mutable_stderr();
+    }
+    const std::string_view bytes = piece.bytes.substr(0, kMaxOutput - output->size());
+    output->append(bytes);
+    cursor_.Advance(bytes.size());
+  }
+  gather_.Cancel();
+  if (output != nullptr && output->size() >= kBulk) {
+    gather_.Start(kGather, [this] {
+      ExecRecord& record = record_;
+      Pump();
+      record.OnProgress();
+    });
+  }
+  return OkStatus();
 }
 
 void ExecReader::Give(ExecEvent event) { full_ = !sink_.on_event(std::move(event)); }

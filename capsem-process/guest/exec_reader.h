@@ -5,6 +5,7 @@
 #include <absl/functional/any_invocable.h>
 
 #include "base/status.h"
+#include "base/timer.h"
 #include "base/weak.h"
 #include "capsem/v1/execs.pb.h"
 #include "guest/exec_spool.h"
@@ -39,6 +40,10 @@ class ExecReader {
   // Gives what there is and what the sink takes.
   void Pump();
   bool PumpOne();
+  // More is on its way, and an event of its own for each piece would cost more than the wait.
+  bool Gathers() const;
+  // What there is of one stream, up to kMaxOutput.
+  Status TakeOutput(capsem::v1::ExecEvent& event);
   void Give(capsem::v1::ExecEvent event);
   void End(Status status);
 
@@ -46,6 +51,7 @@ class ExecReader {
   ExecSpool::Cursor cursor_;
   uint64_t dropped_;  // to be told
   ExecSink sink_;
+  Timer gather_;  // runs: what comes waits for more
   bool full_ = false;
   bool pumping_ = false;
   bool ended_ = false;

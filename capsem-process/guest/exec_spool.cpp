@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstring>
 #include <utility>
+#include <vector>
 
 #include "base/log.h"
 #include "base/unique_fd.h"
@@ -40,16 +41,15 @@ class ExecSpool::File {
   File& operator=(const File&) = delete;
   ~File() { unlink(path_.c_str()); }
 
-  Status Write(std::string_view bytes, size_t place) const {
+  struct Part {
+    std::shared_ptr<const std::string> bytes;
+    size_t place;
+  };
+
+  Status Write(const std::vector<Part>& parts) const {
     const UniqueFd fd = Open(O_WRONLY | O_CREAT);
     if (!fd.valid()) return FromErrno("open {}", path_);
-    while (!bytes.empty()) {
-      const ssize_t count = pwrite(fd.get(), bytes.data(), bytes.size(), static_cast<off_t>(place));
-      if (count < 0 && errno == EINTR) continue;
-      if (count < 0) return FromErrno("write {}", path_);
-      bytes.remove_prefix(static_cast<size_t>(count));
-      place += static_cast<size_t>(count);
-    }
+    for (const Part& part : parts) TRY(WriteAt(fd.get(), *part.bytes, part.place));
     return OkStatus();
   }
 
@@ -63,6 +63,16 @@ class ExecSpool::File {
   }
 
  private:
+  Status WriteAt(int fd, std::string_view bytes, size_t place) const {
+    while (!bytes.empty()) {
+      const ssize_t count = pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(place));
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0) return FromErrno("write {}", path_);
+      bytes.remove_prefix(static_cast<size_t>(count));
+      place += static_cast<size_t>(count);
+    }
+    return OkStatus();
+  }
   UniqueFd Open(int how) const {
     const int flags = how | O_CLOEXEC | O_NOFOLLOW;
     UniqueFd fd(open(path_.c_str(), flags, 0600));
@@ -118,27 +128,36 @@ void ExecSpool::Close() {
   WriteNext();
 }
 
+size_t ExecSpool::BatchChunks() const { return std::max(MemoryChunks() / 2, size_t{1}); }
+
 void ExecSpool::WriteNext() {
+  if (writing_ || broken_) return;
   // The last one may still grow.
-  if (writing_ || broken_ || Unwritten() <= std::max(MemoryChunks(), size_t{1})) return;
+  const size_t stay = std::max(MemoryChunks(), size_t{1});
+  if (Unwritten() < stay + BatchChunks()) return;
   if (!file_) file_ = std::make_shared<File>(path_);
   writing_ = true;
-  const Chunk& chunk = chunks_[in_file_];
+  std::vector<File::Part> parts;
+  for (size_t i = in_file_; i + stay < chunks_.size(); ++i)
+    parts.push_back({chunks_[i].records, Place(chunks_[i].number)});
+  const size_t count = parts.size();
   const auto written = std::make_shared<Status>();
-  loop_.RunBlocking([file = file_, records = chunk.records, place = Place(chunk.number),
-                     written] { *written = file->Write(*records, place); },
-                    [self = weak_.Get(), number = chunk.number, written] {
-                      if (self) self->OnWritten(number, *written);
-                    });
+  loop_.RunBlocking(
+      [file = file_, parts = std::move(parts), written] { *written = file->Write(parts); },
+      [self = weak_.Get(), number = chunks_[in_file_].number, count, written] {
+        if (self) self->OnWritten(number, count, *written);
+      });
 }
 
-void ExecSpool::OnWritten(uint64_t number, const Status& written) {
+void ExecSpool::OnWritten(uint64_t number, size_t count, const Status& written) {
   const bool was_behind = behind();
   writing_ = false;
   if (!written.ok()) {
     broken_ = true;
     log::Warning("a command's output is kept in memory only", {{"why", written}});
-  } else if (in_file_ < chunks_.size() && chunks_[in_file_].number == number) {
+  }
+  // The oldest of them may have gone meanwhile.
+  while (!broken_ && in_file_ < chunks_.size() && chunks_[in_file_].number < number + count) {
     chunks_[in_file_].records.reset();
     ++in_file_;
   }

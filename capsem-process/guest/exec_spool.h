@@ -1,4 +1,4 @@
-// What one command has written, as far as it is kept: the last kExecSpoolMemory bytes in memory,
+// What one command has written, as far as it is kept: the last 1 to 1.5 kExecSpoolMemory in memory,
 // what is older in a file of the session's folder, `exec_spool_mib` together. Bytes have offsets,
 // stdout and stderr counted together, in the order in which they came. Owned by the command's
 // record; loop thread. The file is written and read on the pool, and is gone with the last of those
@@ -88,12 +88,14 @@ class ExecSpool {
   static constexpr size_t kChunksOfFrame = 2;
 
   size_t MemoryChunks() const { return limits_.memory / kChunk; }
+  // More than MemoryChunks wait for so many to be written at once.
+  size_t BatchChunks() const;
   size_t Slots() const { return limits_.total / kChunk; }
   size_t MostChunks() const { return broken_ ? in_file_ + 2 * MemoryChunks() : Slots(); }
   size_t Unwritten() const { return chunks_.size() - in_file_; }
   void AddChunk();
   void WriteNext();
-  void OnWritten(uint64_t number, const Status& written);
+  void OnWritten(uint64_t number, size_t count, const Status& written);
   const Chunk& ChunkOf(Cursor& cursor) const;
   // Null: it is on its way.
   StatusOr<const std::string*> RecordsOf(const Chunk& chunk, Cursor& cursor);

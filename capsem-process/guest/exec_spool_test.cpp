@@ -131,6 +131,35 @@ TEST_CASE("a full spool says so first, and then forgets its oldest bytes") {
   REQUIRE(std::filesystem::file_size(test.dir / "spools/1") <= kSmall.total);
 }
 
+TEST_CASE("chunks go to the file several at once") {
+  TestLoop loop;
+  const TempDir dir;
+  ExecSpool spool(loop, dir / "1", {8 * kChunk, 32 * kChunk}, [] {});
+  const std::string text = Pattern(40 * kChunk);
+  const auto add = [&](size_t from, size_t to) {
+    for (size_t at = from; at < to; ++at)
+      spool.Append(OutputStream::kStdout, std::string_view(text).substr(at * kChunk, kChunk));
+  };
+  const auto write = [&] { REQUIRE(loop.RunUntil([&] { return spool.file_bytes() > 0; })); };
+  add(0, 10);  // 11 chunks, for each has a header
+  SECTION("when there are enough") {
+    add(10, 11);
+    write();
+    REQUIRE(spool.file_bytes() == 4 * kChunk);
+  }
+  SECTION("or no more to come") {
+    spool.Close();
+    write();
+    REQUIRE(spool.file_bytes() == 10 * kChunk);
+  }
+  SECTION("of which the oldest may have gone meanwhile") {
+    add(10, 40);
+    REQUIRE(spool.begin() > 0);
+    write();
+    REQUIRE(spool.file_bytes() == 24 * kChunk);
+  }
+}
+
 TEST_CASE("a closed spool keeps a chunk in memory, and all that there was") {
   Fixture test;
   const std::string text = Pattern(2 * kChunk);

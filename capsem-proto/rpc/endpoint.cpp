@@ -23,6 +23,10 @@ namespace {
 // kernel.
 constexpr std::chrono::milliseconds kOutOfFdsPause{100};
 
+// gRPC would measure by pings how wide a network is: between two processes of one machine they are
+// half of what wakes threads while much is sent (docs/decisions/0011-bulk-output-on-the-host.md).
+constexpr int kProbeBandwidth = 0;
+
 std::unique_ptr<grpc::Server> StartServer(const std::vector<grpc::Service*>& services) {
   PrepareGrpcThreads();
   grpc::EnableDefaultHealthCheckService(true);
@@ -33,6 +37,7 @@ std::unique_ptr<grpc::Server> StartServer(const std::vector<grpc::Service*>& ser
   for (grpc::Service* service : services) builder.RegisterService(service);
   builder.SetMaxReceiveMessageSize(kMaxReceivedBytes);
   builder.SetMaxSendMessageSize(kMaxMessageBytes);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, kProbeBandwidth);
   // Reflection alone is served by gRPC's synchronous threads: one of them waits, at most two work.
   using Sync = grpc::ServerBuilder::SyncServerOption;
   builder.SetSyncServerOption(Sync::NUM_CQS, 1)
@@ -117,6 +122,7 @@ std::shared_ptr<grpc::Channel> ConnectChannel(const std::string& path) {
   arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
   // Nothing of an earlier channel's failures: a server that has come back is reached at once.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, kProbeBandwidth);
   return grpc::CreateCustomChannel("unix:" + path, grpc::InsecureChannelCredentials(), arguments);
 }
 
