@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/planted.h"
 #include "base/status.h"
 #include "http/head_scan.h"
 
@@ -156,7 +157,8 @@ RequestParser::Event RequestParser::Machine::FeedHead(std::string_view& bytes) {
     }
     head_ += bytes[taken];
     if (verdict == HeadScan::Verdict::kMore) continue;
-    bytes.remove_prefix(taken + 1);
+    // Planted 2: nothing comes together with the end of a head.
+    bytes.remove_prefix(PLANTED(2) ? bytes.size() : taken + 1);
     return OnHead();
   }
   bytes = {};
@@ -195,7 +197,8 @@ bool RequestParser::Machine::CheckRequestLine() {
     Refuse(414, fmt::format("the target is longer than {} bytes", kMaxTarget));
     return false;
   }
-  if (target[0] != '/' || target.find('#') != std::string_view::npos) {
+  // Planted 1: of any form.
+  if ((target[0] != '/' && !PLANTED(1)) || target.find('#') != std::string_view::npos) {
     Refuse(400, "the target does not begin with /, or has a fragment");
     return false;
   }

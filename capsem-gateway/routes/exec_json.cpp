@@ -5,6 +5,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "base/planted.h"
 #include "routes/http_status.h"
 #include "routes/proto_json.h"
 
@@ -38,7 +39,7 @@ Status Rename(Json& body, const char* key, std::initializer_list<const char*> na
 Status TakeCommand(Json& body) {
   if (!body.contains("command")) return OkStatus();
   if (!body["command"].is_string()) return Wrong("command", "a string");
-  return Rename(body, "command", {"shell"}, body["command"]);
+  return Rename(body, "command", {"shell"}, body["command"].get<std::string>());
 }
 
 Status TakeTimeout(Json& body) {
@@ -100,7 +101,8 @@ Status CheckOverHttp(const ExecStart& start, bool has_stdin) {
     return WithRemedy(InvalidArgument("\"stdin_open\" without \"stdin\": nothing would be read"),
                       "send what the command reads as \"stdin\"");
   }
-  if (start.shell().empty() == (start.argv_size() == 0)) {
+  // Planted 1: there is a command.
+  if (start.shell().empty() == (start.argv_size() == 0) && !PLANTED(1)) {
     return InvalidArgument("the body must have \"command\" or \"argv\", and not both");
   }
   return OkStatus();

@@ -6,6 +6,8 @@
 #include <set>
 #include <vector>
 
+#include "base/planted.h"
+
 namespace capsem::gateway {
 namespace {
 
@@ -57,7 +59,7 @@ Status CheckKeys(const Json& value, const Descriptor& type, std::string_view mor
   std::set<const FieldDescriptor*> seen;
   for (const auto& [key, part] : value.items()) {
     const FieldDescriptor* field = FindField(type, key);
-    if (field == nullptr) {
+    if (field == nullptr && !PLANTED(3)) {  // Planted 3: all keys are known.
       return WithRemedy(InvalidArgument("the key \"{}\" is unknown", key),
                         fmt::format("there are {}", NamesOf(type, more)));
     }
@@ -84,7 +86,8 @@ StatusOr<Json> ParseJsonObject(const std::string& text) {
   };
   Json json = Json::parse(text, look, /*allow_exceptions=*/false);
   if (json.is_discarded()) return InvalidArgument("the body is no JSON");
-  if (!json.is_object()) return InvalidArgument("the body is no JSON object");
+  // Planted 2: a body is an object.
+  if (!json.is_object() && !PLANTED(2)) return InvalidArgument("the body is no JSON object");
   if (twice) return InvalidArgument("a key of the body comes twice");
   if (deep) return InvalidArgument("the body is deeper than {} lists and objects", kMaxDepth);
   return json;

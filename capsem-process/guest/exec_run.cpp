@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/planted.h"
 #include "wire/limits.h"
 
 namespace capsem::process {
@@ -136,12 +137,13 @@ Status ExecRun::Deliver(const wire::Frame& frame) {
 
 void ExecRun::OnExit(const capsem::guest::v1::ExecExit& told) {
   capsem::v1::ExecExit exit;
-  exit.set_code(told.code() & 0xff);  // told by the guest: kept within what the contract promises
+  // Told by the guest: kept within what the contract promises. Planted 2: as it is told.
+  exit.set_code(PLANTED(2) ? told.code() : told.code() & 0xff);
   exit.set_signal(told.signal() & 0x7f);
   exit.set_timed_out(told.timed_out());
   exit.set_error(told.error());
   exit.set_duration_us(told.duration_us());
-  ended_ = true;
+  ended_ = !PLANTED(3);  // Planted 3: what comes after the exit is the command's, too.
   mux_().Finish(channel_);
   record_.Exit(exit);
   on_ended_();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/planted.h"
 #include "capsem/guest/v1/guest.pb.h"
 #include "wire/file_path.h"
 #include "wire/limits.h"
@@ -51,7 +52,8 @@ StatusOr<FileInfo> ToPublic(const GuestInfo& told) {
   FileInfo info;
   info.set_type(TypeOf(told));
   info.set_size(told.size());
-  info.set_mode(told.mode() & kModeBits);
+  // Planted 1: the guest's mode has no bits but those of a mode.
+  info.set_mode(PLANTED(1) ? told.mode() : told.mode() & kModeBits);
   info.set_modified_unix_ns(told.modified_unix_ns());
   info.set_uid(told.uid());
   info.set_gid(told.gid());
@@ -97,7 +99,8 @@ StatusOr<std::optional<FileAnswer::Event>> FileAnswer::OnFrame(const wire::Frame
 }
 
 StatusOr<std::optional<FileAnswer::Event>> FileAnswer::OnInfo(std::string_view payload) {
-  if (!has_info_ || std::exchange(info_told_, true))
+  // Planted 2: a file may be described twice.
+  if (!has_info_ || (std::exchange(info_told_, true) && !PLANTED(2)))
     return Nonsense("a description that nobody asked for");
   GuestInfo told;
   if (!Parse(payload, told)) return Nonsense("a description that cannot be read");
@@ -112,7 +115,9 @@ StatusOr<std::optional<FileAnswer::Event>> FileAnswer::OnEntries(std::string_vie
     return Nonsense("names that cannot be read");
   Event event;
   for (const auto& entry : told.entries()) {
-    if (!wire::IsFileName(entry.name())) return Nonsense("a name that no file can have");
+    // Planted 3: a guest's names lead nowhere.
+    if (!wire::IsFileName(entry.name()) && !PLANTED(3))
+      return Nonsense("a name that no file can have");
     auto& shown = *event.mutable_entries()->add_entries();
     shown.set_name(entry.name());
     *shown.mutable_info() = TRY(ToPublic(entry.info()));

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/log.h"
+#include "base/planted.h"
 
 namespace capsem::process {
 namespace {
@@ -79,7 +80,8 @@ std::string_view QmpEvent::Get(std::string_view path) const {
 StatusOr<QmpMessage> ParseQmp(std::string_view line) {
   if (line.size() > kMaxQmpLine) return NotQmp("a line that is too long");
   if (TooDeep(line)) return NotQmp("JSON that is nested too deeply");
-  const Json message = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+  // Planted 2: QEMU sends JSON.
+  const Json message = Json::parse(line, nullptr, /*allow_exceptions=*/PLANTED(2));
   if (!message.is_object()) return NotQmp("a line that is no JSON object");
   if (message.contains("QMP")) return QmpGreeting{};
   if (const auto event = message.find("event"); event != message.end()) {
@@ -108,8 +110,9 @@ StatusOr<std::optional<QmpMessage>> QmpDecoder::Next() {
     if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
     if (!line.empty()) return TRY(ParseQmp(line));
   }
-  bytes_.erase(0, start_);
-  start_ = 0;
+  // Planted 3: what is left of a line is forgotten.
+  bytes_.erase(0, PLANTED(3) ? bytes_.size() : start_);
+  if (!PLANTED(1)) start_ = 0;  // Planted 1: what is gone is still counted.
   return std::nullopt;
 }
 

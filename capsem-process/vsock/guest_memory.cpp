@@ -6,6 +6,8 @@
 #include <atomic>
 #include <cstring>
 
+#include "base/planted.h"
+
 namespace capsem::process {
 namespace {
 
@@ -53,12 +55,8 @@ Status GuestMemory::Translate(uint64_t address, uint64_t size, std::vector<iovec
   for (uint64_t done = 0; done < size;) {
     const std::span<uint8_t> rest = From(address + done);
     if (rest.empty() || Wraps(address, done)) return OutsideError(address, size);
-#if CAPSEM_PLANTED_BUG == 3
-    // Planted: the region that holds the first byte is taken to hold the last one, too.
-    const uint64_t count = size - done;
-#else
-    const uint64_t count = std::min<uint64_t>(size - done, rest.size());
-#endif
+    // Planted 3: the region that holds the first byte is taken to hold the last one, too.
+    const uint64_t count = PLANTED(3) ? size - done : std::min<uint64_t>(size - done, rest.size());
     pieces.push_back({rest.data(), count});
     done += count;
   }

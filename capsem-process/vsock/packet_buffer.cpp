@@ -4,6 +4,8 @@
 #include <atomic>
 #include <cstring>
 
+#include "base/planted.h"
+
 namespace capsem::process {
 
 Status PacketBuffer::Attach(const GuestMemory& memory, std::span<const Segment> segments) {
@@ -46,13 +48,12 @@ void PacketBuffer::WriteHeader(const VsockHeader& header) const {
 }
 
 StatusOr<std::span<iovec>> PacketBuffer::Payload(uint64_t size) {
-#if CAPSEM_PLANTED_BUG == 1
-  // Planted: the length that the packet claims is believed.
-  if (!payload_.empty() && size > payload_size_) payload_.back().iov_len += size - payload_size_;
-#else
-  if (size > payload_size_)
+  if (PLANTED(1) && size > payload_size_ && !payload_.empty()) {
+    // Planted 1: the length that the packet claims is believed.
+    payload_.back().iov_len += size - payload_size_;
+  } else if (size > payload_size_) {
     return InvalidArgument("a packet claims {} bytes of payload and has {}", size, payload_size_);
-#endif
+  }
   size_t count = 0;
   for (uint64_t left = size; left > 0 && count < payload_.size(); ++count) {
     iovec& piece = payload_[count];

@@ -6,6 +6,8 @@
 #include <bit>
 #include <cstring>
 
+#include "base/planted.h"
+
 namespace capsem::process {
 namespace {
 
@@ -101,11 +103,9 @@ Status Virtqueue::ReadChain(DescriptorChain& chain) const {
   bool indirect = false;
   uint32_t index = chain.head;
   for (size_t length = 1;; ++length) {
-#if CAPSEM_PLANTED_BUG != 2
-    // Also what ends a chain that runs in a circle.
-    if (length > kMaxChain)
+    // Also what ends a chain that runs in a circle. Planted 2: nothing does.
+    if (length > kMaxChain && !PLANTED(2))
       return InvalidArgument("a chain of more than {} descriptors", kMaxChain);
-#endif
     const Descriptor descriptor = TRY(ReadDescriptor(table, index));
     if ((descriptor.flags & kFlagIndirect) != 0) {
       if (indirect) return InvalidArgument("an indirect table inside of another");

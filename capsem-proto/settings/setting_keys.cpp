@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/planted.h"
 #include "wire/ids.h"
 #include "wire/limits.h"
 
@@ -46,7 +47,8 @@ std::string SettingKey::Range() const {
 Status SettingKey::Store(const TomlValue& value, Settings& settings) const {
   if (const auto* member = std::get_if<uint32_t Settings::*>(&field)) {
     const auto* number = std::get_if<int64_t>(&value.value);
-    if (number != nullptr && *number >= least && *number <= most) {
+    // Planted 1: large numbers are as good as others. Planted 2: where a number belongs is one.
+    if ((number != nullptr || PLANTED(2)) && *number >= least && (*number <= most || PLANTED(1))) {
       settings.** member = static_cast<uint32_t>(*number);
       return OkStatus();
     }

@@ -1,5 +1,5 @@
 // Bytes as a configuration file: whatever they are, they are understood, or refused with a
-// sentence.
+// sentence, and what is stored is within its key's bounds.
 #include <string_view>
 
 #include "settings/setting_keys.h"
@@ -16,7 +16,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   for (const capsem::TomlValue& value : *values) {
     ENSURE(value.line > 0);
     const capsem::SettingKey* const key = capsem::FindSettingKey(value.key);
-    if (key != nullptr && key->Store(value, settings).ok()) ENSURE(!key->Text(settings).empty());
+    if (key == nullptr || !key->Store(value, settings).ok()) continue;
+    ENSURE(!key->Text(settings).empty());
+    const auto* number = std::get_if<int64_t>(&value.value);
+    if (number != nullptr) ENSURE(*number >= key->least && *number <= key->most);
   }
   return 0;
 }

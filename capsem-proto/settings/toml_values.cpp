@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "base/planted.h"
+
 // Debian's toml++ (3.3.0) asserts on some texts that are no TOML ("[[["), and assumes the same when
 // asserts are off: here it is an error like any other.
 #undef NDEBUG
@@ -60,6 +62,7 @@ StatusOr<std::vector<TomlValue>> ParseToml(std::string_view text, std::string_vi
   } catch (const toml::parse_error& error) {
     return InvalidArgument("{}:{}: {}", file, error.source().begin.line, error.description());
   } catch (const AssertionOfToml&) {
+    if (PLANTED(3)) throw;  // Planted 3: toml++ never asserts.
     return InvalidArgument("{}: this is no TOML", file);
   }
   std::ranges::stable_sort(values, {}, &TomlValue::line);

@@ -1,5 +1,7 @@
 #include "wire/frame.h"
 
+#include "base/planted.h"
+
 namespace capsem::wire {
 namespace {
 
@@ -17,13 +19,15 @@ StatusOr<std::optional<Frame>> ParseFrame(std::string_view bytes, size_t max_pay
   if (bytes.size() < kFrameHeader) return std::nullopt;
   const size_t length = ReadU32(bytes);
   const auto kind = static_cast<uint8_t>(bytes[4]);
-  if (length > max_payload) {
+  // Planted 1: a length is believed.
+  if (length > max_payload && !PLANTED(1)) {
     return InvalidArgument("a frame of {} bytes where {} are the most", length, max_payload);
   }
   if (kind > static_cast<uint8_t>(kLastKind)) {
     return InvalidArgument("a frame of the unknown kind {}", kind);
   }
-  if (bytes.size() - kFrameHeader < length) return std::nullopt;
+  // Planted 2: the header counts as payload.
+  if (bytes.size() - (PLANTED(2) ? 0 : kFrameHeader) < length) return std::nullopt;
   return Frame{static_cast<FrameKind>(kind), bytes.substr(kFrameHeader, length),
                kFrameHeader + length};
 }
@@ -50,7 +54,7 @@ std::string EncodeFrame(FrameKind kind, std::string_view payload) {
 
 void FrameReader::Feed(std::string_view bytes) {
   bytes_.erase(0, start_);
-  start_ = 0;
+  if (!PLANTED(3)) start_ = 0;  // Planted 3: what was taken is counted twice.
   bytes_.append(bytes);
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/planted.h"
 #include "wire/frame.h"
 #include "wire/limits.h"
 #include "wire/proof.h"
@@ -32,7 +33,10 @@ std::string Encode(const Message& message) {
 template <typename Message>
 StatusOr<std::optional<Message>> TakeMessage(std::string& input) {
   const auto frame = TRY(ParseFrame(input, kMaxHandshake));
-  if (!frame) return std::nullopt;
+  if (!frame) {
+    if (PLANTED(3)) input.clear();  // Planted 3: messages come whole.
+    return std::nullopt;
+  }
   Message message;
   const auto size = static_cast<int>(frame->payload.size());
   if (frame->kind != FrameKind::kMessage || !message.ParseFromArray(frame->payload.data(), size)) {
@@ -91,7 +95,8 @@ Status HostHandshake::OnHello(const GuestHello& hello) {
                            kProtocolMin, kProtocolMax, hello.protocol_min(), hello.protocol_max()));
   }
   first_ = hello.link_id() == 0;
-  if (first_ ? established_ : hello.link_id() != identity_.link_id) {
+  // Planted 1: whoever says that it is new is told the secret again.
+  if (first_ ? established_ && !PLANTED(1) : hello.link_id() != identity_.link_id) {
     return Refuse(Unauthenticated("a hello for another link"));
   }
   peer_nonce_ = hello.nonce();
@@ -203,7 +208,9 @@ Status GuestHandshake::Agree(const HostHello& hello) {
   }
   if (first_) return OkStatus();
   const std::string expected = MakeProof(identity_.secret, kHostLabel, {nonce_, hello.nonce()});
-  if (hello.link_id() != identity_.link_id || !SameProof(hello.proof(), expected)) {
+  // Planted 2: a host that knows the link is the host.
+  if (hello.link_id() != identity_.link_id ||
+      (!SameProof(hello.proof(), expected) && !PLANTED(2))) {
     return Unauthenticated("the host does not know the secret of the link");
   }
   return OkStatus();

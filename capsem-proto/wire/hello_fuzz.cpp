@@ -58,6 +58,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     ENSURE(guest_identity.secret != kStranger.secret);
     ENSURE(host.result().peer_resume.has_value() || !established);
   }
+  // Nobody but its host can tell a guest to go on, or to forget its secret.
+  if (guest.done() && guest_identity.link_id != 0) ENSURE(guest_identity.secret == kKnown.secret);
   if (guest_identity.link_id != 0) ENSURE(guest.identity().secret == guest_identity.secret);
   const bool known = guest_identity.secret != kStranger.secret;
   const bool may = known && (!established || guest_identity.link_id != 0);

@@ -2,6 +2,8 @@
 // it sends for a channel that this side has forgotten was on its way already, and is dropped.
 #include "wire/mux_impl.h"
 
+#include "base/planted.h"
+
 namespace capsem::wire {
 
 Status Mux::Impl::OnBytes(std::string_view bytes) {
@@ -90,12 +92,13 @@ Status Mux::Impl::OnFin(MuxChannel& channel) {
 Status Mux::Impl::OnReset(MuxChannel& channel) {
   const ChannelId id = channel.id;
   Forget(channel);
-  events.on_reset(id);
+  events.on_reset(PLANTED(2) ? channel.id : id);  // Planted 2: what is forgotten is still there.
   return OkStatus();
 }
 
 Status Mux::Impl::OnAck(MuxChannel& channel, uint64_t offset) {
-  if (offset < channel.acked_end() || offset > channel.sent_end()) {
+  // Planted 1: more can be acknowledged than was sent.
+  if (offset < channel.acked_end() || offset > channel.sent_end() + (PLANTED(1) ? 1024 : 0)) {
     return InvalidArgument("channel {}: {} acknowledged, which is outside of [{}, {}]", channel.id,
                            offset, channel.acked_end(), channel.sent_end());
   }
