@@ -148,7 +148,8 @@ void ExecRecord::Forget(const ExecReader* reader) {
 ExecInfo ExecRecord::Info() const {
   ExecInfo info = info_;
   if (!end_) info.set_state(capsem::v1::EXEC_STATE_RUNNING);
-  info.set_held(!end_ && held_);
+  // Not where only its file is behind: for that it waits for nobody.
+  info.set_held(!end_ && held_ && !spool_.behind() && !HasRoom());
   info.set_first_offset(spool_.begin());
   info.set_end_offset(spool_.end());
   info.set_readers(static_cast<uint32_t>(readers_.size()));

@@ -86,6 +86,19 @@ TEST_CASE("without a reader a command fills its spool and is held, until somebod
   REQUIRE(reader.dropped == 0);
 }
 
+TEST_CASE("a command that waits until its file is written is not held: no reader would help") {
+  Fixture test;
+  size_t added = 0;  // the loop does not turn, so nothing is written
+  while (test.record.takes()) {
+    test.record.Add(OutputStream::kStdout, std::string(64 * 1024, 'x'));
+    added += 64 * 1024;
+    REQUIRE(added < wire::kExecSpool);
+  }
+  REQUIRE_FALSE(test.record.Info().held());
+  REQUIRE(test.loop.RunUntil([&] { return test.rooms == 1; }));
+  REQUIRE_FALSE(test.record.Info().held());
+}
+
 TEST_CASE("a held command that gets a signal may say what was on its way, and no more") {
   Fixture test;
   test.Fill(100u << 20);
