@@ -46,13 +46,15 @@ Status CheckRun(const capsem::v1::RunStart& run) {
 
 }  // namespace
 
-ExecCall::ExecCall(Verb verb, SessionTable& table, Sessions& sessions,
-                   std::unique_ptr<Stream> stream, absl::AnyInvocable<void()> on_over)
+ExecCall::ExecCall(Verb verb, Shared& shared, std::unique_ptr<Stream> stream,
+                   absl::AnyInvocable<void()> on_over)
     : verb_(verb),
-      table_(table),
-      sessions_(sessions),
+      table_(shared.table),
+      sessions_(shared.sessions),
+      gate_(shared.gate),
       stream_(std::move(stream)),
-      on_over_(std::move(on_over)) {
+      on_over_(std::move(on_over)),
+      way_(shared.loop) {
   Stream::Events events;
   events.on_message = [this](ExecInput input) { OnInput(std::move(input)); };
   events.on_inputs_end = [this] {
@@ -60,7 +62,8 @@ ExecCall::ExecCall(Verb verb, SessionTable& table, Sessions& sessions,
     if (exec_ && takes_inputs_) exec_->FinishWriting();
   };
   events.on_ready = [this] {
-    if (exec_) exec_->PauseReading(false);
+    client_full_ = false;
+    ReadOn();
   };
   events.on_closed = [this](bool cancelled) {
     if (cancelled && !client_gone_) LoseClient();
@@ -164,7 +167,21 @@ void ExecCall::OnEvent(ExecEvent event) {
     stream_->FinishWith(event, OkStatus());
     return End(OkStatus());
   }
-  if (!stream_->Write(event)) exec_->PauseReading(true);
+  client_full_ = !stream_->Write(event);
+  MakeWay(event);
+  if (client_full_) exec_->PauseReading(true);
+}
+
+void ExecCall::MakeWay(const ExecEvent& event) {
+  const size_t bytes = event.stdout().size() + event.stderr().size();
+  const auto wait = gate_.Pass(*session_, bytes, Clock::Now());
+  if (wait == wait.zero()) return;
+  exec_->PauseReading(true);
+  way_.Start(wait, [this] { ReadOn(); });
+}
+
+void ExecCall::ReadOn() {
+  if (exec_ && !client_full_ && !way_.active()) exec_->PauseReading(false);
 }
 
 void ExecCall::OnStarted(capsem::v1::ExecStarted& started) {

@@ -15,7 +15,9 @@
 #include <string>
 #include <vector>
 
+#include "api/bulk_gate.h"
 #include "base/status.h"
+#include "base/timer.h"
 #include "base/weak.h"
 #include "capsem/v1/execs.pb.h"
 #include "rpc/server_stream.h"
@@ -29,9 +31,17 @@ class ExecCall {
   using Stream = rpc::ServerStream<capsem::v1::ExecInput, capsem::v1::ExecEvent>;
   enum class Verb { kExec, kRun, kAttach };
 
+  // What all calls share.
+  struct Shared {
+    Loop& loop;
+    SessionTable& table;
+    Sessions& sessions;
+    BulkGate gate;
+  };
+
   // `on_over` comes once and may not destroy this at once: events of its streams may be on the
   // stack.
-  ExecCall(Verb verb, SessionTable& table, Sessions& sessions, std::unique_ptr<Stream> stream,
+  ExecCall(Verb verb, Shared& shared, std::unique_ptr<Stream> stream,
            absl::AnyInvocable<void()> on_over);
   ExecCall(const ExecCall&) = delete;
   ExecCall& operator=(const ExecCall&) = delete;
@@ -47,6 +57,9 @@ class ExecCall {
   void Forward(capsem::v1::ExecInput input);
   void OnEvent(capsem::v1::ExecEvent event);
   void OnStarted(capsem::v1::ExecStarted& started);
+  // Stops reading for as long as the gate says of this event.
+  void MakeWay(const capsem::v1::ExecEvent& event);
+  void ReadOn();
   void OnProcessClosed(const Status& status);
   // The client has gone, or was sent away.
   void LoseClient();
@@ -58,6 +71,7 @@ class ExecCall {
   const Verb verb_;
   SessionTable& table_;
   Sessions& sessions_;
+  BulkGate& gate_;
   std::unique_ptr<Stream> stream_;
   absl::AnyInvocable<void()> on_over_;
   capsem::v1::ExecStart start_;
@@ -66,6 +80,8 @@ class ExecCall {
   bool client_gone_ = false;
   bool exit_seen_ = false;
   bool over_ = false;
+  bool client_full_ = false;
+  Timer way_;  // runs: others go first
   std::vector<capsem::v1::ExecInput>
       early_;  // what came before there was a session: two messages at most
   std::optional<SessionId> session_;

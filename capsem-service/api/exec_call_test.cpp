@@ -1,6 +1,9 @@
 #include "api/exec_call.h"
 
+#include <fstream>
+
 #include "api/execs_rpc.h"
+#include "base/testing/temp_dir.h"
 #include "rpc/client_stream.h"
 #include "testing/one_machine.h"
 
@@ -14,8 +17,11 @@ using Async = Execs::StubInterface::async_interface;
 using Client = rpc::ClientStream<ExecInput, ExecEvent>;
 
 struct Fixture {
+  explicit Fixture(BulkGate gate = BulkGate())
+      : execs(host.loop, host.table, *host.sessions, std::move(gate)) {}
+
   OneMachine host;
-  ExecsRpc execs{host.loop, host.table, *host.sessions};
+  ExecsRpc execs;
   rpc::TestServer server{host.loop, {&execs}};
   std::unique_ptr<Execs::Stub> stub = Execs::NewStub(rpc::ConnectChannel(server.path()));
   std::vector<ExecEvent> got;
@@ -105,6 +111,25 @@ TEST_CASE("a command's inputs and events pass in order, its exit last") {
   REQUIRE(f.got[1].stdout() == "out");
   REQUIRE(f.got[2].exit().code() == 3);
   REQUIRE(f.process().signals.empty());
+}
+
+TEST_CASE("bulk output that makes way for others comes whole all the same, and then its exit") {
+  const TempDir dir;
+  std::ofstream(dir / "schedstat") << "1 1000 1\n";  // this thread waits and does not run
+  BulkGate gate(dir / "schedstat");
+  gate.Pass(SessionId::Generate(), 1, Clock::Now());
+  Fixture f(std::move(gate));
+  f.host.Run("box");
+  const auto client = f.Exec(Start("box"));
+  f.SayStarted();
+  const std::string bulk(256 * 1024, 'x');
+  for (int i = 0; i < 4; ++i) f.SayStdout(bulk);
+  f.SayExit(0);
+  REQUIRE(f.Ended());
+  REQUIRE_OK(*f.end);
+  REQUIRE(f.got.size() == 6);
+  for (size_t i = 1; i <= 4; ++i) REQUIRE(f.got[i].stdout().size() == bulk.size());
+  REQUIRE(f.got.back().has_exit());
 }
 
 TEST_CASE("a command that reads nothing has its whole request at once") {

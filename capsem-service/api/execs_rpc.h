@@ -18,7 +18,7 @@ using ExecsBase = capsem::v1::Execs::WithRawCallbackMethod_Exec<
 
 class ExecsRpc final : public ExecsBase {
  public:
-  ExecsRpc(Loop& loop, SessionTable& table, Sessions& sessions);
+  ExecsRpc(Loop& loop, SessionTable& table, Sessions& sessions, BulkGate gate = BulkGate());
 
  private:
   using Bidi = grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>;
@@ -32,9 +32,7 @@ class ExecsRpc final : public ExecsBase {
                                    grpc::ByteBuffer* out) override;
   Bidi* Serve(ExecCall::Verb verb);
 
-  Loop& loop_;
-  SessionTable& table_;
-  Sessions& sessions_;
+  ExecCall::Shared shared_;
   std::list<std::unique_ptr<ExecCall>> calls_;
   WeakOwner<ExecsRpc> weak_{this};
 };

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 
+from support import rpc
 from support.eventually import eventually
 
 TESTS = pathlib.Path(__file__).resolve().parents[1]
@@ -57,6 +58,25 @@ class Printing:
         assert code == 128 + signal.SIGKILL, code
 
 
+class Chattering:
+    """Commands that print a line each as fast as they can, all at once, and nobody reads: a channel for each."""
+    CHANNELS = 64
+    pids = {}
+
+    def __init__(self, capsem, session):
+        self._api, self._session = capsem.api, session
+        self._execs = [self._api.detach(session, "while :; do echo x; done", when_full=rpc.execs_pb2.WHEN_FULL_DROP)
+                       for _ in range(self.CHANNELS)]
+
+    def progress(self):
+        told = self._api.execs_of(self._session)
+        return sum(told[number].end_offset for number in self._execs)
+
+    def end(self):
+        for number in self._execs:
+            self._api.signal(self._session, number, signal.SIGKILL)
+
+
 class Execs:
     """Commands that do nothing, as many as are answered (exec_flood.py)."""
 
@@ -84,7 +104,8 @@ FLOODS = {
     "disk": (InGuest, "sectors", "while dd if=/dev/zero of=/root/flood bs=64k count=256 oflag=direct conv=fsync,notrunc status=none;"
              " do :; done", "cat /sys/block/vd?/stat", r"^(?: *\d+){6} +(\d+)"),
     "link": (Printing, "bytes"),
-    "channel": (Execs, "execs"),
+    "channel": (Chattering, "bytes"),
+    "execs": (Execs, "execs"),
 }
 
 
