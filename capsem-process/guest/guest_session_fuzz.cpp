@@ -136,7 +136,7 @@ class Play {
  public:
   Play(Loop& loop, wire::FuzzInput& input) : loop_(loop), input_(input), guest_(loop) {
     session_ = std::make_unique<GuestSession>(
-        loop_, GuestIdentity{"abcdefghijkl", "", {}}, "spools",
+        loop_, GuestIdentity{"abcdefghijkl", "", {}}, SpoolPlace{"spools"},
         GuestSession::Events{.on_configured = [this] { ENSURE(++configured_ == 1); },
                              .on_powering_off = [] {},
                              .on_broken = [this](const Status&) { broken_ = true; },

@@ -100,7 +100,8 @@ def holdings(home):
 def _held(sight):
     """Kinds of open files, without those that are there because a machine is."""
     def kind(target):
-        return re.sub(r"\[\d+\]", "", re.sub(SESSION_ID, "ID", target.replace(sight.home, "")))
+        # Which socket, which process and which session it is differs from look to look.
+        return re.sub(r"\[\d+\]|(?<=/)\d+(?=/)", "", re.sub(SESSION_ID, "ID", target.replace(sight.home, "")))
 
     held = collections.Counter((one.name, kind(target)) for one in (sight.service, sight.gateway) if one
                                for target in one.open_files.values() if "memfd:" not in target)
