@@ -19,6 +19,9 @@ constexpr size_t kChunk = 64 * 1024;
 // After QEMU's death its socket holds what fits into the kernel's buffer (about 200 KiB) and no
 // more.
 constexpr int kDrainChunks = 64;
+// QEMU sends each byte by itself, and reading each would cost a wake-up, a read and a write. In
+// this time come some 300 bytes; what QEMU's end of the socket takes is kConsoleBuffer's.
+constexpr std::chrono::milliseconds kGather{1};
 
 }  // namespace
 
@@ -33,7 +36,8 @@ SerialRing::SerialRing(Loop& loop, UniqueFd socket, SerialRingSpec spec)
     : spec_(std::move(spec)),
       socket_(std::move(socket)),
       budget_(spec_.burst_bytes, spec_.bytes_per_second, Clock::Now()),
-      watch_(loop, socket_.get(), [this](int) { ReadSome(); }) {
+      watch_(loop, socket_.get(), [this](int) { OnReadable(); }),
+      gather_(loop) {
   watch_.Want(FdWatch::kReadable);
 }
 
@@ -51,6 +55,12 @@ void SerialRing::Drain() {
   for (int chunk = 0; chunk < kDrainChunks; ++chunk) {
     if (!ReadSome()) return;
   }
+}
+
+void SerialRing::OnReadable() {
+  if (!ReadSome()) return;
+  watch_.Want(FdWatch::kNone);
+  gather_.Start(kGather, [this] { watch_.Want(FdWatch::kReadable); });
 }
 
 bool SerialRing::ReadSome() {

@@ -13,6 +13,7 @@
 
 #include "base/fd_watch.h"
 #include "base/status.h"
+#include "base/timer.h"
 #include "base/unique_fd.h"
 #include "machine/byte_budget.h"
 #include "machine/text_tail.h"
@@ -44,6 +45,7 @@ class SerialRing {
   SerialRing(Loop& loop, UniqueFd socket, SerialRingSpec spec);
   // Whether there may be more to read.
   bool ReadSome();
+  void OnReadable();
   void Keep(std::string_view bytes);
   void NoteDropped();
   // How many of the bytes the disk took.
@@ -60,6 +62,7 @@ class SerialRing {
   uint64_t dropped_ = 0;
   uint64_t dropped_unsaid_ = 0;
   FdWatch watch_;  // after socket_: destroyed first
+  Timer gather_;
 };
 
 }  // namespace capsem::process

@@ -54,6 +54,17 @@ TEST_CASE("the console goes into a file that only its owner can read") {
   REQUIRE(f.ring->tail().LastLines(1) == "hello");
 }
 
+TEST_CASE("what comes byte by byte is all there, whether it waits for more or not") {
+  Fixture f;
+  std::string sent;
+  for (const char byte : std::string("console")) {
+    REQUIRE(send(f.guest.get(), &byte, 1, MSG_NOSIGNAL) == 1);
+    sent.push_back(byte);
+    f.loop.RunReady();
+  }
+  REQUIRE(f.loop.RunUntil([&] { return ContentOf(f.path) == sent; }));
+}
+
 TEST_CASE("the ring keeps the newest bytes in two bounded files") {
   Fixture f(10);
   f.Print("0123456789abcdefghijKLMNO");
