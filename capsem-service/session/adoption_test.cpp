@@ -90,7 +90,7 @@ TEST_CASE("a machine that was left goes on under the next service, and calls wai
   REQUIRE(slot.session.ToProto().process_pid() == static_cast<uint32_t>(pid));
   std::optional<Status> signalled;
   slot.client->Signal({}, [&](const Status& status) { signalled = status; });
-  REQUIRE(f.loop.RunUntil([&] { return signalled && f.process.hold; }));
+  REQUIRE(f.loop.RunUntil([&] { return signalled && f.process.hold && f.process.keep; }));
   REQUIRE_OK(*signalled);
   REQUIRE(f.process.keep == true);
   SECTION("and dies as ever") {
