@@ -30,6 +30,10 @@ ExecReader::~ExecReader() { record_.Forget(this); }
 
 void ExecReader::Ready() {
   full_ = false;
+  GoOn();
+}
+
+void ExecReader::GoOn() {
   ExecRecord& record = record_;  // the end of what is read may drop this
   Pump();
   record.OnProgress();
@@ -96,11 +100,7 @@ Status ExecReader::TakeOutput(ExecEvent& event) {
   }
   gather_.Cancel();
   if (output != nullptr && output->size() >= kBulk) {
-    gather_.Start(kGather, [this] {
-      ExecRecord& record = record_;
-      Pump();
-      record.OnProgress();
-    });
+    gather_.Start(kGather, [this] { GoOn(); });
   }
   return OkStatus();
 }

@@ -37,6 +37,8 @@ class ExecReader {
   friend class ExecRecord;
   ExecReader(ExecRecord& record, uint64_t offset, uint64_t dropped, ExecSink sink);
   uint64_t offset() const { return cursor_.offset(); }
+  // There is more to give; the record hears how far that went.
+  void GoOn();
   // Gives what there is and what the sink takes.
   void Pump();
   bool PumpOne();

@@ -16,8 +16,8 @@ namespace capsem::process {
 namespace {
 
 constexpr size_t kChunk = 64 * 1024;
-// After QEMU's death its socket holds what fits into the kernel's buffer (about 200 KiB) and no
-// more.
+// After QEMU's death its socket holds what fits into the kernel's buffer (2 MiB at most: see
+// kConsoleBuffer) and no more.
 constexpr int kDrainChunks = 64;
 // QEMU sends each byte by itself, and reading each would cost a wake-up, a read and a write. In
 // this time come some 300 bytes; what QEMU's end of the socket takes is kConsoleBuffer's.

@@ -75,6 +75,8 @@ class Chattering:
     def end(self):
         for number in self._execs:
             self._api.signal(self._session, number, signal.SIGKILL)
+        eventually("they have ended", START_LIMIT, lambda: all(self._api.execs_of(self._session)[number].HasField("exit")
+                                                               for number in self._execs))
 
 
 class Execs:
